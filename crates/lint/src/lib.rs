@@ -1,0 +1,3 @@
+//! What a Dockerfile means for cache mounts.
+
+pub mod outline;

@@ -1,0 +1,125 @@
+//! What a benchmark needs to know of a Dockerfile: its stages and steps, what each step installs, which files it
+//! reads, and which cache mounts it has.
+//!
+//! The benchmark changes inputs and then predicts which steps must run again; both need facts that only the model
+//! knows. They are handed over in this plain form, so that the benchmark depends neither on syntax nor on rules.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+/// A Dockerfile, seen as a list of build steps.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Outline {
+    /// The stages in file order.
+    pub stages: Vec<StageOutline>,
+    /// Names of the global arguments (before the first `FROM`) with their defaults.
+    pub global_args: Vec<(String, Option<String>)>,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StageOutline {
+    /// The name given by `AS`, in lower case as `BuildKit` compares it.
+    pub name: Option<String>,
+    /// What the stage starts from.
+    pub base: Base,
+    /// Byte offset just behind the `FROM` instruction and its line end: where a line may be inserted.
+    pub body_start: usize,
+    /// The steps in file order; `FROM` is not one of them.
+    pub steps: Vec<Step>,
+}
+
+/// What a stage starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Base {
+    /// An earlier stage, by its index.
+    Stage(usize),
+    /// An image reference, with arguments replaced by their defaults.
+    Image(String),
+    /// The empty image.
+    Scratch,
+    /// A reference that cannot be known without the build's arguments, as written.
+    Unknown(String),
+}
+
+/// One instruction of a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Bytes of the instruction in the file, without its final line end.
+    pub span: Range<usize>,
+    /// 1-based line of its first byte.
+    pub line: usize,
+    /// What it does.
+    pub kind: StepKind,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepKind {
+    /// `RUN`.
+    Run(RunStep),
+    /// `COPY` or `ADD`.
+    Copy(CopyStep),
+    /// Anything else: the keyword in upper case.
+    Other(String),
+}
+
+/// A `RUN` step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RunStep {
+    /// The command as `BuildKit` names it in its progress events: flags included, continuations joined, without `RUN `.
+    pub text: String,
+    /// The package managers that it calls to fetch something.
+    pub installs: Vec<Install>,
+    /// Its cache mounts.
+    pub mounts: Vec<CacheMount>,
+    /// Paths of the build context that it reads through bind mounts (`.` for all of it), relative, without `./`.
+    pub reads: Vec<String>,
+}
+
+/// A `COPY` or `ADD` step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CopyStep {
+    /// Source patterns, relative to the build context, without `./` or a leading `/`; `.` for all of it.
+    pub sources: Vec<String>,
+    /// The stage, image or named context of `--from`, as written.
+    pub from: Option<String>,
+}
+
+/// A call of a package manager that fetches packages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Install {
+    /// Knowledge id: `apt`, `uv`, `pip`, `npm`, …
+    pub tool: String,
+    /// Whether the packages belong to the operating system (`apt`) rather than to the project.
+    pub system: bool,
+    /// Where another package may be named: the byte offset just behind the last literal package word. `None` where the
+    /// packages come from a file, a variable or a loop.
+    pub packages_end: Option<usize>,
+    /// The literal package words.
+    pub packages: Vec<String>,
+}
+
+/// A cache mount with everything that makes up its identity.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct CacheMount {
+    /// The id, given or derived from the target as `BuildKit` derives it.
+    pub id: String,
+    /// The mount point inside the step, absolute.
+    pub target: String,
+    /// `shared`, `locked` or `private`.
+    pub sharing: String,
+    /// The owner, where given. With `uid`, `gid` or `mode` the same id is another cache.
+    pub uid: Option<u32>,
+    /// The group, where given.
+    pub gid: Option<u32>,
+    /// The mode, where given, as written (octal).
+    pub mode: Option<String>,
+    /// The seed (`from=`), as written.
+    pub from: Option<String>,
+    /// The package manager known to use this directory.
+    pub tool: Option<String>,
+}
