@@ -1,1 +1,4 @@
 //! buildkit
+
+pub mod builder;
+pub mod error;
