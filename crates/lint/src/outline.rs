@@ -6,7 +6,12 @@
 
 use std::ops::Range;
 
+use cachemount_syntax::Dockerfile;
 use serde::Serialize;
+
+use crate::knowledge::Knowledge;
+use crate::model::{self, Model, StageStep, effective_id};
+use crate::plan::{Relation, Step as PlanStep, find_uses, is_use, relation};
 
 /// A Dockerfile, seen as a list of build steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -122,4 +127,129 @@ pub struct CacheMount {
     pub from: Option<String>,
     /// The package manager known to use this directory.
     pub tool: Option<String>,
+}
+
+/// Reads the outline of a file.
+#[must_use]
+pub fn outline(source: &[u8], knowledge: &Knowledge) -> Outline {
+    let file = Dockerfile::parse(source);
+    let model = Model::new(source, &file, knowledge);
+    let stages = model
+        .stages
+        .iter()
+        .enumerate()
+        .map(|(index, stage)| StageOutline {
+            name: stage.name.clone(),
+            base: match &stage.base {
+                model::Base::Stage(parent) => Base::Stage(*parent),
+                model::Base::Image { name, .. } => Base::Image(name.clone()),
+                model::Base::Scratch => Base::Scratch,
+                model::Base::Unknown(written) => Base::Unknown(written.clone()),
+            },
+            body_start: model.instructions[stage.from].full.end,
+            steps: stage.steps.iter().map(|step| read_step(&model, index, step)).collect(),
+        })
+        .collect();
+    Outline {
+        stages,
+        global_args: model.global_args.clone(),
+    }
+}
+
+fn read_step(model: &Model<'_>, stage: usize, step: &StageStep) -> Step {
+    let (index, kind) = match step {
+        StageStep::Run(run) => (run.instruction, StepKind::Run(read_run(model, stage, run))),
+        StageStep::Copy(copy) => (
+            copy.instruction,
+            StepKind::Copy(CopyStep {
+                sources: copy.sources.iter().map(|source| context_path(source)).collect(),
+                from: copy.from.clone(),
+            }),
+        ),
+        StageStep::Other(index) => (
+            *index,
+            StepKind::Other(model.instructions[*index].statement.keyword.as_str().to_owned()),
+        ),
+    };
+    Step {
+        span: model.instructions[index].span.range(),
+        line: model.line_of(index),
+        kind,
+    }
+}
+
+fn read_run(model: &Model<'_>, stage: usize, run: &model::Run) -> RunStep {
+    let instruction = model.instructions[run.instruction];
+    let installs = model
+        .knowledge
+        .tools
+        .iter()
+        .flat_map(|tool| find_uses(run, tool).into_iter().map(move |usage| (tool, usage)))
+        .map(|(tool, usage)| {
+            let fact = &run.script.facts()[usage.fact];
+            let adds = is_use(tool, fact, &tool.adds);
+            let names: Vec<_> = if adds { usage.plain_words.iter().skip(1).collect() } else { Vec::new() };
+            let literal = !names.is_empty()
+                && !fact.more_arguments
+                && !fact.in_loop
+                && !fact.exec
+                && names.iter().all(|index| fact.words[**index].is_static);
+            let last = fact.words.last().map(|word| instruction.source(word.span).end);
+            Install {
+                tool: tool.id.clone(),
+                system: tool.system,
+                packages_end: last.filter(|_| literal),
+                packages: names.iter().filter_map(|index| fact.words[**index].value.clone()).collect(),
+            }
+        })
+        .collect();
+    let plans = PlanStep::all(model);
+    let tool_of = |target: &str| {
+        plans
+            .iter()
+            .filter(|step| step.run.instruction == run.instruction)
+            .flat_map(|step| &step.tools)
+            .find(|plan| {
+                plan.dirs.iter().any(|dir| {
+                    dir.place.as_ref().is_some_and(|place| relation(target, &place.path) != Relation::Apart)
+                })
+            })
+            .map(|plan| plan.tool.id.clone())
+    };
+    let _ = stage;
+    RunStep {
+        text: instruction.arguments_with_flags(),
+        installs,
+        mounts: run
+            .mounts
+            .iter()
+            .filter(|mount| mount.kind == "cache")
+            .filter_map(|mount| {
+                let target = mount.target.clone()?;
+                Some(CacheMount {
+                    id: run.state.expand(&effective_id(mount), model.file.escape).unwrap_or_else(|| effective_id(mount)),
+                    tool: tool_of(&target),
+                    target,
+                    sharing: mount.sharing.clone().unwrap_or_else(|| "shared".to_owned()),
+                    uid: mount.uid,
+                    gid: mount.gid,
+                    mode: mount.mode.clone(),
+                    from: mount.from.clone(),
+                })
+            })
+            .collect(),
+        reads: run
+            .mounts
+            .iter()
+            .filter(|mount| mount.kind == "bind" && mount.from.is_none())
+            .map(|mount| context_path(mount.source.as_deref().unwrap_or(".")))
+            .collect(),
+    }
+}
+
+/// A path of the build context, relative, without `./`; `.` for all of it.
+fn context_path(path: &str) -> String {
+    let path = path.trim_start_matches('/');
+    let path = path.strip_prefix("./").unwrap_or(path);
+    if path.is_empty() { ".".to_owned() } else { path.to_owned() }
 }
