@@ -1,1 +1,5 @@
 //! bench
+
+pub mod network;
+pub mod stats;
+pub mod verify;

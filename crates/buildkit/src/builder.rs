@@ -149,6 +149,7 @@ pub trait Builder {
     /// The cache mounts whose id begins with this namespace.
     fn mounts(&self, namespace: &str) -> Result<Vec<MountRecord>, BuildError>;
 
-    /// Removes the cache mounts of this namespace and nothing else; returns the bytes freed.
+    /// Removes the cache mounts of this namespace and nothing else; returns the bytes freed. It does its work after a
+    /// signal as well, and ends with [`BuildError::Interrupted`] after a second one only.
     fn prune_mounts(&self, namespace: &str) -> Result<u64, BuildError>;
 }

@@ -248,6 +248,8 @@ pub struct KeepFlags {
     pub command: Glob,
     /// The options.
     pub add: String,
+    /// The sub-commands that need them.
+    pub uses: Vec<Words>,
     /// A text whose presence in the step says that the options are there.
     pub present: String,
 }

@@ -67,25 +67,28 @@ fn indent(source: &[u8], instruction: &Instruction) -> String {
         let blanks: Vec<u8> = own.iter().copied().take_while(|byte| matches!(byte, b' ' | b'\t')).collect();
         return String::from_utf8_lossy(&blanks).into_owned();
     }
+    // The least indented of the continued lines; deeper ones are arguments or bodies of loops.
     let mut after_continuation = false;
+    let mut least: Option<&[u8]> = None;
     for piece in &instruction.pieces {
         match piece.kind {
             PieceKind::Continuation => after_continuation = true,
             PieceKind::Text if after_continuation => {
                 let line = &source[piece.span.range()];
-                let blanks: Vec<u8> = line.iter().copied().take_while(|byte| matches!(byte, b' ' | b'\t')).collect();
-                let text = line[blanks.len()..].trim_ascii_start();
-                // A line that begins with an operator is set back by its width in some styles: ` && x`.
-                let operator = text.starts_with(b"&&") || text.starts_with(b"||") || text.starts_with(b"|") || text.starts_with(b";");
-                if blanks.is_empty() || (operator && blanks.len() < 2) {
-                    return format!("{base}    ");
+                let blanks = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+                // A single blank before an operator is a style of its own: ` && x`.
+                let set_back = blanks < 2 && !line.starts_with(b"\t");
+                if !set_back && least.is_none_or(|least| blanks < least.len()) {
+                    least = Some(&line[..blanks]);
                 }
-                return String::from_utf8_lossy(&blanks).into_owned();
             }
             _ => {}
         }
     }
-    format!("{base}    ")
+    match least {
+        Some(blanks) => String::from_utf8_lossy(blanks).into_owned(),
+        None => format!("{base}    "),
+    }
 }
 
 /// The line end of the instruction, or of the file where it is the last line.

@@ -3,7 +3,7 @@
 use cachemount_syntax::{PieceKind, Span};
 
 use super::Obstacle;
-use super::uses::Use;
+use super::uses::{Use, is_use};
 use crate::edit::Edit;
 use crate::knowledge::Tool;
 use crate::model::{Base, Fact, Model, Run};
@@ -153,7 +153,7 @@ pub fn keep_downloads(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, u
         let fact = &run.script.facts()[usage.fact];
         let Some(name) = fact.name() else { continue };
         for keep in tool.keep_flags.iter().filter(|keep| keep.command.matches(&name)) {
-            if fact.exec || mentioned_before(model, stage, run, &keep.present) {
+            if fact.exec || !is_use(tool, fact, &keep.uses) || mentioned_before(model, stage, run, &keep.present) {
                 continue;
             }
             let word = source(model, run, fact.words[usage.command_words - 1].span);

@@ -67,7 +67,7 @@ const WRAPPERS: &[Wrapper] = &[
 
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "ksh", "zsh"];
 
-/// Reads a simple command; `None` if it calls nothing (only assignments or redirections), or its name is not known.
+/// Reads a simple command; `None` if it calls nothing (only assignments or redirections).
 #[must_use]
 pub fn call_of<'a>(bytes: &[u8], simple: &'a Simple) -> Option<Call<'a>> {
     let assignments = simple
@@ -96,7 +96,9 @@ fn unwrap<'a>(bytes: &[u8], words: &'a [Word], assignments: Vec<(String, Option<
         opaque: false,
     };
     loop {
-        let name = command_name(call.words.first()?)?;
+        let Some(name) = command_name(call.words.first()?) else {
+            return Some(call);
+        };
         let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.name == name) else {
             call.read_shell_script(bytes, &name);
             return Some(call);
