@@ -447,7 +447,7 @@ mod tests {
 
     #[test]
     fn a_held_folder_is_not_abandoned() {
-        let base = tempfile::tempdir_in("/tmp").unwrap();
+        let base = tempfile::tempdir().unwrap();
         let home = Home::make(base.path()).unwrap();
         assert!(Home::abandoned(&home.folder).unwrap().is_none());
         let folder = home.folder.clone();
@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn the_bridge_name_fits() {
-        let base = tempfile::tempdir_in("/tmp").unwrap();
+        let base = tempfile::tempdir().unwrap();
         assert!(Home::make(base.path()).unwrap().bridge().len() <= 15);
     }
 }

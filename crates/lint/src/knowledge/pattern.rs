@@ -93,3 +93,14 @@ mod tests {
         assert!(!Glob("a".into()).matches("ab"));
     }
 }
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words: Vec<String> = self
+            .0
+            .iter()
+            .map(|word| word.iter().map(Glob::as_str).collect::<Vec<_>>().join("|"))
+            .collect();
+        f.write_str(&words.join(" "))
+    }
+}

@@ -1,0 +1,107 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Finds, fixes and proves BuildKit cache mounts.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, arg_required_else_help = true)]
+pub struct Args {
+    /// When to use colour.
+    #[arg(long, value_enum, default_value_t, global = true, value_name = "WHEN")]
+    pub color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Report what could be better in Dockerfiles.
+    ///
+    /// Exit code: 0 nothing found, 1 findings, 2 a file or an argument could not be used.
+    Check(CheckArgs),
+    /// Repair Dockerfiles in place.
+    ///
+    /// Safe fixes leave the build and the image what they are. Exit code: 0 nothing left, 1 findings left, 2 a file or an
+    /// argument could not be used.
+    Fix(FixArgs),
+    /// Show a rule's page, or what is known of a package manager.
+    Explain(ExplainArgs),
+}
+
+/// `check`
+#[derive(Debug, ClapArgs)]
+pub struct CheckArgs {
+    /// Dockerfiles, or folders to search; `-` reads standard input.
+    #[arg(default_value = ".")]
+    pub paths: Vec<PathBuf>,
+    /// How to print the findings.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output_format: Format,
+    /// Also list installs that were left alone although nothing was found in their file.
+    #[arg(long)]
+    pub show_left_alone: bool,
+}
+
+/// `fix`
+#[derive(Debug, ClapArgs)]
+pub struct FixArgs {
+    /// Dockerfiles, or folders to search; `-` reads standard input and writes the result to standard output.
+    #[arg(default_value = ".")]
+    pub paths: Vec<PathBuf>,
+    /// Print what would change, and write nothing.
+    #[arg(long)]
+    pub diff: bool,
+    /// Also apply fixes that rest on something the file does not say.
+    #[arg(long = "unsafe")]
+    pub unsafe_fixes: bool,
+    /// How to print what is left.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output_format: Format,
+}
+
+/// `explain`
+#[derive(Debug, ClapArgs)]
+pub struct ExplainArgs {
+    /// A rule (`missing-mount`) or a tool (`apt`); without it, both are listed.
+    pub name: Option<String>,
+}
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people, with source and repair.
+    #[default]
+    Human,
+    /// One line a finding.
+    Concise,
+    /// For programs.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Makes it the choice for everything that is printed.
+    pub fn write_global(self) {
+        let choice = match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
