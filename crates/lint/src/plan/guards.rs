@@ -250,7 +250,7 @@ pub fn check_step(run: &Run, tool: &Tool, cache: &CacheDir, place: &str) -> Resu
         }
         if let Some(word) = fact.words.iter().skip(1).find(|word| names(word, place)) {
             // `mkdir -p` and `chown` of the place prepare it; both work on a mount, and the image keeps what it had.
-            if matches!(fact.name().as_deref(), Some("mkdir" | "echo" | "printf")) {
+            if matches!(fact.name().as_deref(), Some("mkdir" | "echo" | "printf" | "export" | "declare" | "readonly")) {
                 continue;
             }
             return Err(Obstacle::ReadHere(word.literal.replace('\u{0}', "…")));
