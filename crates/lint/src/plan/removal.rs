@@ -1,5 +1,6 @@
 //! Taking commands out of a script so that everything else stays as it is.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use cachemount_syntax::shell::{Command, Item, List, Operator, Separator};
@@ -15,18 +16,37 @@ pub struct Removal<'a> {
     pub instruction: &'a Instruction,
     /// The simple commands to take out.
     pub commands: &'a BTreeSet<Span>,
+    /// Those that were taken out. What stands in a place that is not followed (a substitution, a pipeline) is missing.
+    done: RefCell<BTreeSet<Span>>,
 }
 
-impl Removal<'_> {
-    /// The edits for one script, or `None` if a command cannot be taken out without changing what the script does.
-    pub fn edits(&self, list: &List) -> Option<Vec<Edit>> {
+impl<'a> Removal<'a> {
+    /// Takes commands out of an instruction.
+    pub fn new(source: &'a [u8], instruction: &'a Instruction, commands: &'a BTreeSet<Span>) -> Self {
+        Self {
+            source,
+            instruction,
+            commands,
+            done: RefCell::default(),
+        }
+    }
+
+    /// The edits for a step's scripts, or `None` if a command cannot be taken out without changing what they do.
+    pub fn edits(&self, lists: &[List]) -> Option<Vec<Edit>> {
         let mut edits = Vec::new();
-        self.list(list, &mut edits)?;
-        Some(edits)
+        for list in lists {
+            self.list(list, &mut edits)?;
+        }
+        (*self.done.borrow() == *self.commands).then_some(edits)
     }
 
     fn gone(&self, command: &Command) -> bool {
-        matches!(command, Command::Simple(simple) if self.commands.contains(&simple.span))
+        let Command::Simple(simple) = command else { return false };
+        let gone = self.commands.contains(&simple.span);
+        if gone {
+            self.done.borrow_mut().insert(simple.span);
+        }
+        gone
     }
 
     /// Whether any command in `span` is to go.
@@ -134,8 +154,8 @@ impl Removal<'_> {
 
     fn command(&self, command: &Command, edits: &mut Vec<Edit>) -> Option<()> {
         match command {
-            // Not in a place of its own: in a pipeline, or negated. Substitutions inside words are not followed.
-            Command::Simple(simple) => (!self.touches(simple.span)).then_some(()),
+            // In a pipeline, or negated. What stands inside its words belongs to another script, or is not followed.
+            Command::Simple(simple) => (!self.commands.contains(&simple.span)).then_some(()),
             Command::Compound(compound) => {
                 if self.touches(compound.span) && !compound.lists.iter().any(|list| self.touches(list.span)) {
                     return None;

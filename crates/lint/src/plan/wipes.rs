@@ -60,22 +60,13 @@ pub fn take_out(model: &Model<'_>, run: &Run, tool: &Tool, places: &[String]) ->
     if commands.is_empty() {
         return Ok(companions);
     }
-    let removal = Removal {
-        source: model.source,
-        instruction,
-        commands: &commands,
-    };
-    let mut edits = Vec::new();
-    for list in run.script.lists() {
-        let own = removal.edits(list).ok_or_else(|| {
-            let first = commands.iter().next().copied().unwrap_or_default();
-            Obstacle::CannotRemove {
-                command: command_text(instruction.text.bytes(), first),
-                line: model.lines.line(instruction.text.source_offset(first.start)),
-            }
-        })?;
-        edits.extend(own);
-    }
+    let edits = Removal::new(model.source, instruction, &commands).edits(run.script.lists()).ok_or_else(|| {
+        let first = commands.iter().next().copied().unwrap_or_default();
+        Obstacle::CannotRemove {
+            command: command_text(instruction.text.bytes(), first),
+            line: model.lines.line(instruction.text.source_offset(first.start)),
+        }
+    })?;
     let texts: Vec<_> = commands.iter().map(|span| format!("`{}`", command_text(instruction.text.bytes(), *span))).collect();
     companions.push(Companion {
         kind: CompanionKind::Wiped,
