@@ -30,6 +30,10 @@ pub enum Command {
     Fix(FixArgs),
     /// Show a rule's page, or what is known of a package manager.
     Explain(ExplainArgs),
+    /// Build before and after, and compare the images file by file.
+    ///
+    /// Exit code: 0 the images are the same, 1 they differ, 2 they could not be built or read.
+    Verify(VerifyArgs),
 }
 
 /// `check`
@@ -68,6 +72,51 @@ pub struct FixArgs {
 pub struct ExplainArgs {
     /// A rule (`missing-mount`) or a tool (`apt`); without it, both are listed.
     pub name: Option<String>,
+}
+
+/// What to build, and with what.
+#[derive(Debug, ClapArgs)]
+pub struct BuildArgs {
+    /// A Dockerfile, or a folder with one.
+    pub target: PathBuf,
+    /// The build context; the Dockerfile's folder if not given.
+    #[arg(long, value_name = "DIR")]
+    pub context: Option<PathBuf>,
+    /// The stage to build; the last one if not given.
+    #[arg(long, value_name = "STAGE")]
+    pub stage: Option<String>,
+    /// A build argument.
+    #[arg(long = "build-arg", value_name = "NAME=VALUE")]
+    pub build_args: Vec<String>,
+    /// A named build context.
+    #[arg(long = "build-context", value_name = "NAME=WHERE")]
+    pub build_contexts: Vec<String>,
+    /// The Dockerfile to hold against TARGET, instead of what `fix` makes of it.
+    #[arg(long, value_name = "FILE")]
+    pub after: Option<PathBuf>,
+    /// Also apply fixes that rest on something the file does not say.
+    #[arg(long = "unsafe")]
+    pub unsafe_fixes: bool,
+    /// The builder: a name among `docker buildx ls`, the address of a `buildkitd`, or `private` for an engine of our own.
+    ///
+    /// Without it, the current builder is used if it answers; else a private engine is started for the run and removed
+    /// afterwards.
+    #[arg(long, value_name = "BUILDER")]
+    pub builder: Option<String>,
+    /// An image to load into a private engine, as `docker save` writes it, where base images cannot be pulled.
+    #[arg(long = "image-archive", value_name = "FILE")]
+    pub image_archives: Vec<PathBuf>,
+}
+
+/// `verify`
+#[derive(Debug, ClapArgs)]
+pub struct VerifyArgs {
+    /// What to build.
+    #[command(flatten)]
+    pub build: BuildArgs,
+    /// Print the comparison as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Output formats.

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod discover;
 mod output;
+mod session;
 mod write;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Check(options) => commands::check::run(options),
         Command::Fix(options) => commands::fix::run(options),
         Command::Explain(options) => commands::explain::run(options),
+        Command::Verify(options) => commands::verify::run(options),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

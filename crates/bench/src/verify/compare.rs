@@ -249,7 +249,11 @@ impl Judge<'_> {
     }
 
     fn removed(&self, path: &[u8], node: &Node) -> Class {
-        if self.near_mount(path) && holds_nothing(self.before, path, node) {
+        // With its cache gone, an empty file in it is no mount point of its own.
+        let holds_cache = self.below_mount(path).is_some_and(|target| {
+            self.options.allow_removed_caches && !self.before.below(target).all(|(_, node)| node.is_directory())
+        });
+        if !holds_cache && self.near_mount(path) && holds_nothing(self.before, path, node) {
             return Class::MountStub {
                 uid: node.uid,
                 gid: node.gid,
