@@ -39,6 +39,7 @@ pub(super) struct Volatile {
 }
 
 const BACKUP: &str = "the previous state of a package database, kept as a backup";
+const FONTCONFIG: &str = "the time of a font directory in fontconfig's cache";
 const MACHINE_ID: &str = "a random machine id";
 const SHADOW: &str = "the day of the last password change";
 
@@ -74,6 +75,16 @@ static RULES: &[Volatile] = &[
         Place::Path("var/cache/ldconfig/aux-cache"),
         opaque,
         "ldconfig's notes of inodes and times",
+    ),
+    rule_of(
+        Place::In("var/cache/fontconfig", "-le64.cache-9"),
+        fontconfig,
+        FONTCONFIG,
+    ),
+    rule_of(
+        Place::In("var/cache/fontconfig", "-le64.cache-8"),
+        fontconfig,
+        FONTCONFIG,
     ),
     rule_of(Place::Path("etc/machine-id"), machine_id, MACHINE_ID),
     rule_of(
@@ -134,6 +145,18 @@ pub(super) fn rule(path: &[u8]) -> Option<&'static Volatile> {
 /// What only matters by being there.
 fn opaque(content: &[u8]) -> Option<Vec<u8>> {
     Some(vec![u8::from(!content.is_empty())])
+}
+
+/// fontconfig's cache of one directory: its header holds that directory's modification time, in seconds and nanoseconds
+/// (`struct _FcCache`, little-endian, 64 bits: a 32-bit `checksum` at 48 and a 64-bit `checksum_nano` at 56).
+fn fontconfig(content: &[u8]) -> Option<Vec<u8>> {
+    const MAGIC: [&[u8]; 2] = [b"\x04\xfc\x02\xfc", b"\x05\xfc\x02\xfc"];
+    if content.len() < 64 || !MAGIC.iter().any(|magic| content.starts_with(magic)) {
+        return None;
+    }
+    let mut normal = content.to_vec();
+    normal[48..64].fill(0);
+    Some(normal)
 }
 
 /// Drops the lines that a rewritten command or another day changes; sorts the packages within an action.
