@@ -1,0 +1,509 @@
+//! One run: a working copy, a network, and the states that builds leave behind.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use cachemount_buildkit::{BuildError, BuildRecord, BuildRequest, Builder, Output};
+use fs_err as fs;
+
+use crate::graph::{TargetError, images, needed_stages};
+use crate::instrument::{STATE_ARGUMENT, instrument};
+use crate::network::{Network, Proxy, ProxyError};
+use crate::pattern::Ignore;
+use crate::progress::{Event, Progress};
+use crate::subject::{Options, Subject, Variant};
+use crate::verify::{self, CompareOptions, Comparison, VerifyError};
+use crate::workcopy::WorkCopy;
+
+/// Why there is no benchmark. A build that fails is no such reason; see [`Outcome`](crate::results::Outcome).
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// One variant, or none.
+    #[error("compare: at least two variants are needed, there {}", if *.0 == 1 { "is one" } else { "is none" })]
+    TooFewVariants(usize),
+    /// The stage to build is not there.
+    #[error("build `{variant}`: failed to {source}")]
+    Target {
+        /// The variant.
+        variant: String,
+        /// What is missing.
+        source: TargetError,
+    },
+    /// The context cannot be copied, or a file of ours not be written.
+    #[error("prepare the builds: {0}")]
+    Io(#[from] io::Error),
+    /// There is no network to measure in.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The builder's address for this machine is none.
+    #[error("listen on the builder's address `{0}` of this machine")]
+    Address(String),
+    /// A build that was needed failed.
+    #[error("build `{variant}`: {source}")]
+    Build {
+        /// The variant.
+        variant: String,
+        /// What the builder says.
+        source: BuildError,
+    },
+    /// The images could not be compared.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// Ctrl-C or a termination signal.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl BenchError {
+    /// It was the user who ended it.
+    #[must_use]
+    pub fn is_interruption(&self) -> bool {
+        matches!(
+            self,
+            Self::Interrupted
+                | Self::Build {
+                    source: BuildError::Interrupted,
+                    ..
+                }
+        )
+    }
+}
+
+/// Layers and mounts that a build of a variant left behind.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    /// The value of the state argument: the layers.
+    pub(crate) nonce: String,
+    /// The namespace: the mounts.
+    pub(crate) namespace: String,
+}
+
+/// A run in progress. Its mounts and its folder go when it is finished or dropped.
+pub struct Bench<'a> {
+    pub(crate) builder: &'a dyn Builder,
+    pub(crate) subject: &'a Subject,
+    pub(crate) variants: &'a [Variant],
+    pub(crate) options: &'a Options,
+    pub(crate) copy: WorkCopy,
+    pub(crate) proxy: Option<Proxy>,
+    proxy_arguments: Vec<(String, String)>,
+    pub(crate) needed: Vec<BTreeSet<usize>>,
+    ignore_text: Option<String>,
+    pub(crate) states: Vec<Option<State>>,
+    namespaces: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl std::fmt::Debug for Bench<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bench")
+            .field("builder", &self.builder.info())
+            .field("subject", &self.subject.name)
+            .field("namespaces", &self.namespaces)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Bench<'a> {
+    /// Copies the context and starts the network. Nothing is built yet.
+    pub fn start(
+        builder: &'a dyn Builder,
+        subject: &'a Subject,
+        variants: &'a [Variant],
+        options: &'a Options,
+    ) -> Result<Self, BenchError> {
+        if variants.len() < 2 {
+            return Err(BenchError::TooFewVariants(variants.len()));
+        }
+        let needed = variants
+            .iter()
+            .map(|variant| {
+                needed_stages(&variant.outline, subject.target.as_deref()).map_err(|source| {
+                    BenchError::Target {
+                        variant: variant.name.clone(),
+                        source,
+                    }
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let copy = WorkCopy::of(&subject.context, takes_git(variants)).map_err(|error| {
+            if error.kind() == io::ErrorKind::Interrupted {
+                BenchError::Interrupted
+            } else {
+                BenchError::Io(error)
+            }
+        })?;
+        let ignore_text = match &subject.ignore_file {
+            Some(path) => Some(fs::read_to_string(path)?),
+            None => None,
+        };
+        let mut notes = Vec::new();
+        let mut proxy_arguments = Vec::new();
+        let proxy = match builder.info().host_address {
+            Some(host) => {
+                let address: IpAddr = host
+                    .parse()
+                    .map_err(|_| BenchError::Address(host.clone()))?;
+                let proxy = Proxy::start(address, options.network)?;
+                proxy_arguments = proxy.build_args(&host);
+                Some(proxy)
+            }
+            None => {
+                notes.push(
+                    "Build steps of this builder cannot reach this machine: the network is as it is, downloads are not \
+                     counted, and nothing is predicted for other bandwidths."
+                        .to_owned(),
+                );
+                None
+            }
+        };
+        Ok(Self {
+            builder,
+            subject,
+            variants,
+            options,
+            copy,
+            proxy,
+            proxy_arguments,
+            needed,
+            ignore_text,
+            states: vec![None; variants.len()],
+            namespaces: Vec::new(),
+            notes,
+        })
+    }
+
+    /// The line that builds have.
+    pub(crate) fn network(&self) -> Network {
+        match self.proxy {
+            Some(_) => self.options.network,
+            None => Network::AS_IS,
+        }
+    }
+
+    /// The ignore file that builds use.
+    pub(crate) fn ignore(&self) -> Ignore {
+        let of_context = || fs::read_to_string(self.copy.context().join(".dockerignore")).ok();
+        let text = self.ignore_text.clone().or_else(of_context);
+        Ignore::parse(&text.unwrap_or_default())
+    }
+
+    /// A state that no build was made in: no layers of `RUN` steps, no mounts.
+    pub(crate) fn fresh_state(&mut self, variant: usize, mark: &str) -> State {
+        let run = self.options.run_id();
+        let state = State {
+            nonce: format!("{run}-{variant}-{mark}"),
+            namespace: format!("cachemount-{run}-{variant}-{mark}"),
+        };
+        self.namespaces.push(state.namespace.clone());
+        state
+    }
+
+    /// Removes the mounts of a state that nothing starts from any more.
+    pub(crate) fn drop_state(&mut self, variant: usize) {
+        if let Some(state) = self.states[variant].take() {
+            if self.builder.prune_mounts(&state.namespace).is_ok() {
+                self.namespaces.retain(|kept| *kept != state.namespace);
+            }
+        }
+    }
+
+    /// The request of a variant's build in a state. `package` is inserted at an offset of the variant's text.
+    pub(crate) fn request(
+        &self,
+        variant: usize,
+        state: &State,
+        package: Option<(usize, &str)>,
+        output: Output,
+    ) -> io::Result<BuildRequest> {
+        let chosen = &self.variants[variant];
+        let text = instrument(&chosen.dockerfile, &chosen.outline, package);
+        let dockerfile = self.write_dockerfile(&format!("variant-{variant}"), &text)?;
+        let mut build_args = self.subject.build_args.clone();
+        build_args.push((STATE_ARGUMENT.to_owned(), state.nonce.clone()));
+        build_args.extend(self.proxy_arguments.iter().cloned());
+        Ok(BuildRequest {
+            context: self.copy.context(),
+            dockerfile,
+            target: self.subject.target.clone(),
+            build_args,
+            build_contexts: self.subject.build_contexts.clone(),
+            mount_namespace: Some(state.namespace.clone()),
+            output,
+        })
+    }
+
+    /// Writes a Dockerfile beside the context, in a folder of its own, since its ignore file goes by its name.
+    fn write_dockerfile(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let folder = self.copy.around().join(name);
+        fs::create_dir_all(&folder)?;
+        if let Some(ignore) = &self.ignore_text {
+            fs::write(folder.join("Dockerfile.dockerignore"), ignore)?;
+        }
+        let path = folder.join("Dockerfile");
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// Runs a build and passes its steps on.
+    pub(crate) fn build(
+        &self,
+        request: &BuildRequest,
+        progress: &mut dyn Progress,
+    ) -> Result<BuildRecord, BuildError> {
+        if cachemount_buildkit::interrupt::requested() {
+            return Err(BuildError::Interrupted);
+        }
+        self.builder.build(request, &mut |event| {
+            progress.event(Event::Step(event));
+        })
+    }
+
+    /// Brings to the builder what no variant's measured build should have to fetch: base images, the Dockerfile
+    /// frontend, the build context.
+    pub(crate) fn prepare(&mut self, progress: &mut dyn Progress) -> Result<(), BenchError> {
+        progress.event(Event::Working("fetching base images"));
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        let mut whole_context = false;
+        for (variant, needed) in self.variants.iter().zip(&self.needed) {
+            let (some, others) = images(&variant.outline, needed);
+            known.extend(some);
+            unknown.extend(others);
+            whole_context |= takes_whole_context(variant, needed);
+        }
+        for list in [&mut known, &mut unknown] {
+            list.sort();
+            list.dedup();
+        }
+        for written in unknown {
+            self.notes.push(format!(
+                "The image `{written}` is not known without the build's arguments: the first cold build may have fetched \
+                 it outside the measured network."
+            ));
+        }
+        for directive in frontends(self.variants) {
+            let text = preparation(&directive, &known);
+            let targets = [(!known.is_empty(), IMAGES), (whole_context, CONTEXT)];
+            for (_, target) in targets.into_iter().filter(|(wanted, _)| *wanted) {
+                let request = BuildRequest {
+                    context: self.copy.context(),
+                    dockerfile: self.write_dockerfile("prepare", &text)?,
+                    target: Some(target.to_owned()),
+                    build_args: Vec::new(),
+                    build_contexts: self.subject.build_contexts.clone(),
+                    mount_namespace: None,
+                    output: Output::CacheOnly,
+                };
+                match self.build(&request, progress) {
+                    Ok(_) => {}
+                    Err(BuildError::Interrupted) => return Err(BenchError::Interrupted),
+                    Err(error) => self.notes.push(format!(
+                        "Base images could not be fetched before the first build, whose time may hold it: {error}"
+                    )),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds two variants, from the layers there are, and compares their images file by file.
+    ///
+    /// The mounts of the second are known to the comparison unless the options name some.
+    pub fn verify(
+        &mut self,
+        before: usize,
+        after: usize,
+        options: &CompareOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Comparison, BenchError> {
+        let mut archives = Vec::new();
+        for variant in [before, after] {
+            let name = self.variants[variant].name.clone();
+            progress.event(Event::Working(&format!("exporting the image of `{name}`")));
+            let state = match &self.states[variant] {
+                Some(state) => state.clone(),
+                None => {
+                    let state = self.fresh_state(variant, "verify");
+                    self.states[variant] = Some(state.clone());
+                    state
+                }
+            };
+            let archive = self.copy.around().join(format!("image-{variant}.tar"));
+            let request = self.request(
+                variant,
+                &state,
+                None,
+                Output::ImageArchive(archive.clone()),
+            )?;
+            self.build(&request, progress)
+                .map_err(|source| BenchError::Build {
+                    variant: name,
+                    source,
+                })?;
+            archives.push(archive);
+        }
+        progress.event(Event::Working("comparing the images"));
+        let mut options = options.clone();
+        if options.mount_targets.is_empty() {
+            options.mount_targets = self.mount_targets(after);
+        }
+        let compared = verify::compare_archives(&archives[0], &archives[1], &options);
+        for archive in &archives {
+            // Gigabytes that nobody needs any more; what is left goes with the folder.
+            let _ = fs::remove_file(archive);
+        }
+        Ok(compared?)
+    }
+
+    fn mount_targets(&self, variant: usize) -> Vec<String> {
+        let mut targets: Vec<String> = crate::look::places(
+            &self.variants[variant].outline,
+            &self.needed[variant],
+        )
+        .into_iter()
+        .map(|place| place.mount.target)
+        .collect();
+        targets.dedup();
+        targets
+    }
+
+    /// Removes every mount of this run from the builder and the working copy from the disk; the bytes that the builder
+    /// freed.
+    pub fn finish(mut self) -> Result<u64, BuildError> {
+        self.clean_up()
+    }
+
+    fn clean_up(&mut self) -> Result<u64, BuildError> {
+        let mut freed = 0;
+        let mut first_error = None;
+        for namespace in std::mem::take(&mut self.namespaces) {
+            match self.builder.prune_mounts(&namespace) {
+                Ok(bytes) => freed += bytes,
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        first_error.map_or(Ok(freed), Err)
+    }
+
+    /// The folder around the working copy.
+    pub(crate) fn around(&self) -> &Path {
+        self.copy.around()
+    }
+}
+
+impl Drop for Bench<'_> {
+    fn drop(&mut self) {
+        // The way of an error or an interruption; `finish` tells of failures.
+        let _ = self.clean_up();
+    }
+}
+
+/// Builds two variants and compares their images, without measuring anything.
+pub fn verify_variants(
+    builder: &dyn Builder,
+    subject: &Subject,
+    before: &Variant,
+    after: &Variant,
+    options: &CompareOptions,
+    progress: &mut dyn Progress,
+) -> Result<Comparison, BenchError> {
+    let variants = [before.clone(), after.clone()];
+    let settings = Options::default();
+    let mut bench = Bench::start(builder, subject, &variants, &settings)?;
+    let compared = bench.verify(0, 1, options, progress);
+    let cleaned = bench.finish();
+    let compared = compared?;
+    cleaned.map_err(|source| BenchError::Build {
+        variant: after.name.clone(),
+        source,
+    })?;
+    Ok(compared)
+}
+
+const IMAGES: &str = "cachemount-images";
+const CONTEXT: &str = "cachemount-context";
+
+/// The Dockerfile that fetches base images and sends the context. `WORKDIR` makes a folder, for which the image must be
+/// there and unpacked, and needs nothing of the image.
+fn preparation(directive: &str, images: &[String]) -> String {
+    let mut text = directive.to_owned();
+    for (number, image) in images.iter().enumerate() {
+        text.push_str(&format!(
+            "FROM {image} AS cachemount-image-{number}\nWORKDIR /cachemount-ready\n"
+        ));
+    }
+    text.push_str(&format!("FROM scratch AS {IMAGES}\n"));
+    for number in 0..images.len() {
+        text.push_str(&format!(
+            "COPY --from=cachemount-image-{number} /cachemount-ready /{number}\n"
+        ));
+    }
+    text.push_str(&format!("FROM scratch AS {CONTEXT}\nCOPY . /\n"));
+    text
+}
+
+/// The `# syntax=` lines of the variants, each once; the empty text where there is none.
+fn frontends(variants: &[Variant]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for variant in variants {
+        let first = variant.dockerfile.lines().next().unwrap_or_default();
+        let squashed: String = first.split_whitespace().collect();
+        let directive = if squashed.to_lowercase().starts_with("#syntax=") {
+            format!("{}\n", first.trim())
+        } else {
+            String::new()
+        };
+        if !found.contains(&directive) {
+            found.push(directive);
+        }
+    }
+    found
+}
+
+fn takes_whole_context(variant: &Variant, needed: &BTreeSet<usize>) -> bool {
+    use cachemount_lint::outline::StepKind;
+    needed
+        .iter()
+        .flat_map(|stage| &variant.outline.stages[*stage].steps)
+        .any(|step| match &step.kind {
+            StepKind::Copy(copy) => copy.from.is_none() && copy.sources.iter().any(|s| s == "."),
+            StepKind::Run(run) => run.reads.iter().any(|path| path == "."),
+            StepKind::Other(_) => false,
+        })
+}
+
+/// Whether a step asks for the repository itself, which the working copy else leaves out.
+fn takes_git(variants: &[Variant]) -> bool {
+    use cachemount_lint::outline::StepKind;
+    let names_git = |path: &String| path == ".git" || path.starts_with(".git/");
+    variants
+        .iter()
+        .flat_map(|variant| &variant.outline.stages)
+        .flat_map(|stage| &stage.steps)
+        .any(|step| match &step.kind {
+            StepKind::Copy(copy) => copy.from.is_none() && copy.sources.iter().any(names_git),
+            StepKind::Run(run) => run.reads.iter().any(names_git),
+            StepKind::Other(_) => false,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_preparation_needs_nothing_of_an_image() {
+        assert_eq!(
+            preparation("# syntax=docker/dockerfile:1\n", &["a".into(), "b".into()]),
+            "# syntax=docker/dockerfile:1\n\
+             FROM a AS cachemount-image-0\nWORKDIR /cachemount-ready\n\
+             FROM b AS cachemount-image-1\nWORKDIR /cachemount-ready\n\
+             FROM scratch AS cachemount-images\n\
+             COPY --from=cachemount-image-0 /cachemount-ready /0\n\
+             COPY --from=cachemount-image-1 /cachemount-ready /1\n\
+             FROM scratch AS cachemount-context\nCOPY . /\n"
+        );
+    }
+}
