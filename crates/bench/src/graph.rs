@@ -130,7 +130,7 @@ pub fn root_image(outline: &Outline, stage: usize) -> Option<&str> {
 /// The images that the target's stages start from or copy from, each once, in order; those not known as written.
 pub fn images(outline: &Outline, needed: &BTreeSet<usize>) -> (Vec<String>, Vec<String>) {
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    let mut add = |list: &mut Vec<String>, name: &str| {
+    let add = |list: &mut Vec<String>, name: &str| {
         if !list.iter().any(|other| other == name) {
             list.push(name.to_owned());
         }
@@ -164,10 +164,10 @@ pub fn label(stage: &StageOutline, index: usize) -> String {
 }
 
 /// The `RUN` steps of some stages in file order.
-pub fn runs<'a>(
+pub fn runs<'a, 'b>(
     outline: &'a Outline,
-    needed: &'a BTreeSet<usize>,
-) -> impl Iterator<Item = (StepRef, &'a RunStep)> {
+    needed: &'b BTreeSet<usize>,
+) -> impl Iterator<Item = (StepRef, &'a RunStep)> + use<'a, 'b> {
     needed.iter().flat_map(|&stage| {
         let steps = outline.stages[stage].steps.iter().enumerate();
         steps.filter_map(move |(step, found)| match &found.kind {

@@ -1,6 +1,6 @@
 //! The measuring itself: turn after turn, each in its state, each held against what it means to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cachemount_buildkit::{BuildError, BuildRecord, BuildRequest, Output, StepRecord};
 use cachemount_lint::outline::{CacheMount, Outline, StepKind};
@@ -242,7 +242,8 @@ impl Bench<'_> {
         let request = self.request(turn.variant, &state, package, Output::CacheOnly)?;
         if let Some(proxy) = &self.proxy {
             proxy.set_network(turn.check.unwrap_or(self.options.network));
-            proxy.take();
+            // What came between builds belongs to none.
+            let _ = proxy.take();
         }
         let built = self.build(&request, progress);
         let traffic = self.proxy.as_ref().map(|proxy| {
@@ -500,9 +501,11 @@ fn figures(
             }
         })
         .collect();
+    // Equal steps of two stages are one step to BuildKit, and ran once.
+    let mut counted = BTreeSet::new();
     let installing: Vec<f64> = steps
         .iter()
-        .filter(|step| step.installs && step.ran)
+        .filter(|step| step.installs && step.ran && counted.insert(&step.name))
         .filter_map(|step| step.seconds)
         .collect();
     Build {

@@ -34,6 +34,17 @@ pub enum Command {
     ///
     /// Exit code: 0 the images are the same, 1 they differ, 2 they could not be built or read.
     Verify(VerifyArgs),
+    /// Measure before against after in the states that matter.
+    ///
+    /// Both variants are built from the same state, alternating, with cache mounts of the run's own, through a network whose
+    /// bandwidth and latency are set. A scenario whose steps did not run as it means is reported as not measured.
+    /// Exit code: 0 something was measured, 2 nothing could be.
+    Bench(BenchArgs),
+    /// The whole job: fix, measure, compare the images, report.
+    ///
+    /// The Dockerfile stays as it is unless `--write` is given. Exit code: 0 worth it, 1 not worth it or nothing to do,
+    /// 2 could not be measured.
+    Optimize(OptimizeArgs),
 }
 
 /// `check`
@@ -117,6 +128,62 @@ pub struct VerifyArgs {
     /// Print the comparison as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// How to measure.
+#[derive(Debug, ClapArgs)]
+pub struct MeasureArgs {
+    /// The line that builds get, such as `50mbit/20ms` or `1gbit/5ms`; `as-is` shapes nothing.
+    ///
+    /// What a mount saves is downloads: a fast mirror next door hides it, a slow line flatters it. Measure with yours.
+    #[arg(long, default_value = "50mbit/20ms", value_name = "LINE")]
+    pub network: String,
+    /// Repetitions of each scenario but the cold one.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub runs: usize,
+    /// Repetitions of the cold scenario.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub cold_runs: usize,
+    /// Only these scenarios: cold, unchanged, source, dependencies, system.
+    #[arg(long = "scenario", value_name = "NAME")]
+    pub scenarios: Vec<String>,
+    /// Lines at which predictions are checked by one more build each; `none` for no check.
+    #[arg(long = "check-network", value_name = "LINE")]
+    pub check_networks: Vec<String>,
+    /// What to change in a scenario: a file of the context by its content, or `touch:FILE` by its time alone.
+    #[arg(long = "change", value_name = "SCENARIO=FILE")]
+    pub changes: Vec<String>,
+    /// Where `report.md` and `results.json` go.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// `bench`
+#[derive(Debug, ClapArgs)]
+pub struct BenchArgs {
+    /// What to build.
+    #[command(flatten)]
+    pub build: BuildArgs,
+    /// How to measure.
+    #[command(flatten)]
+    pub measure: MeasureArgs,
+    /// A Dockerfile under a name; two or more replace `before` and `after`.
+    #[arg(long = "variant", value_name = "NAME=PATH")]
+    pub variants: Vec<String>,
+}
+
+/// `optimize`
+#[derive(Debug, ClapArgs)]
+pub struct OptimizeArgs {
+    /// What to build.
+    #[command(flatten)]
+    pub build: BuildArgs,
+    /// How to measure.
+    #[command(flatten)]
+    pub measure: MeasureArgs,
+    /// Put the mounts into the Dockerfile if it is worth it.
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// Output formats.

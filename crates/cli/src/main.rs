@@ -3,7 +3,9 @@
 mod args;
 mod commands;
 mod discover;
+mod measuring;
 mod output;
+mod progress;
 mod session;
 mod write;
 
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         Command::Fix(options) => commands::fix::run(options),
         Command::Explain(options) => commands::explain::run(options),
         Command::Verify(options) => commands::verify::run(options),
+        Command::Bench(options) => commands::bench::run(options),
+        Command::Optimize(options) => commands::optimize::run(options),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
