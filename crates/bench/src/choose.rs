@@ -15,16 +15,7 @@ const LARGEST_SOURCE: u64 = 1 << 20;
 
 /// Small packages without dependencies worth a word, which nothing else needs.
 const PACKAGES: [&str; 10] = [
-    "less",
-    "file",
-    "tree",
-    "patch",
-    "zip",
-    "bc",
-    "rsync",
-    "time",
-    "dos2unix",
-    "psmisc",
+    "less", "file", "tree", "patch", "zip", "bc", "rsync", "time", "dos2unix", "psmisc",
 ];
 
 /// A regular file of the context.
@@ -128,7 +119,10 @@ impl Choices<'_> {
             )
         });
         match candidates.first() {
-            None => Err("no step installs what a manifest or lock file of the build context names".to_owned()),
+            None => Err(
+                "no step installs what a manifest or lock file of the build context names"
+                    .to_owned(),
+            ),
             Some((manifest, file)) if !manifest.changeable => Err(format!(
                 "`{}` cannot be given new content of the same meaning",
                 file.path
@@ -185,13 +179,7 @@ fn preference(path: &str) -> (bool, bool, usize, usize, &str) {
         || stem.ends_with("test")
         || name.contains("config");
     let prose = is_prose(name);
-    (
-        aside || prose,
-        !entry,
-        parts.len(),
-        path.len(),
-        path,
-    )
+    (aside || prose, !entry, parts.len(), path.len(), path)
 }
 
 /// Settings and texts are copied too, but nobody calls them code.
@@ -239,7 +227,12 @@ mod tests {
             .collect()
     }
 
-    fn choose(texts: &[&str], paths: &[&str], ignore: &str, scenario: Scenario) -> Result<Change, String> {
+    fn choose(
+        texts: &[&str],
+        paths: &[&str],
+        ignore: &str,
+        scenario: Scenario,
+    ) -> Result<Change, String> {
         Choices {
             variants: &variants(texts),
             target: None,
@@ -249,10 +242,10 @@ mod tests {
         .change(scenario)
     }
 
-    fn content(path: &str) -> Result<Change, String> {
-        Ok(Change::Content {
+    fn content(path: &str) -> Change {
+        Change::Content {
             path: path.to_owned(),
-        })
+        }
     }
 
     #[test]
@@ -268,11 +261,14 @@ mod tests {
             "a.py",
         ];
         let say = |ignore: &str, scenario| choose(&[BEFORE, BEFORE], &paths, ignore, scenario);
-        assert_eq!(say("", Scenario::Dependencies), content("uv.lock"));
-        assert_eq!(say("uv.lock", Scenario::Dependencies), content("pyproject.toml"));
-        assert_eq!(say("", Scenario::Source), content("src/main.py"));
-        assert_eq!(say("src", Scenario::Source), content("lib/deep/app.py"));
-        assert_eq!(say("**/*.py", Scenario::Source), content("README.md"));
+        assert_eq!(say("", Scenario::Dependencies), Ok(content("uv.lock")));
+        assert_eq!(
+            say("uv.lock", Scenario::Dependencies),
+            Ok(content("pyproject.toml"))
+        );
+        assert_eq!(say("", Scenario::Source), Ok(content("src/main.py")));
+        assert_eq!(say("src", Scenario::Source), Ok(content("lib/deep/app.py")));
+        assert_eq!(say("**/*.py", Scenario::Source), Ok(content("README.md")));
         assert!(say("*", Scenario::Source).is_err());
     }
 
@@ -282,18 +278,23 @@ mod tests {
         let paths = ["early/main.py", "late/x.py"];
         assert_eq!(
             choose(&[text], &paths, "", Scenario::Source),
-            content("late/x.py")
+            Ok(content("late/x.py"))
         );
         let text = "FROM a\nCOPY . .\nRUN uv sync\n";
         assert_eq!(
             choose(&[text], &paths, "", Scenario::Source),
-            content("early/main.py")
+            Ok(content("early/main.py"))
         );
     }
 
     #[test]
     fn nothing_to_install_is_a_reason() {
-        let reason = choose(&["FROM a\nCOPY . .\n"], &["uv.lock"], "", Scenario::Dependencies);
+        let reason = choose(
+            &["FROM a\nCOPY . .\n"],
+            &["uv.lock"],
+            "",
+            Scenario::Dependencies,
+        );
         assert!(reason.unwrap_err().contains("no step installs"));
         let reason = choose(&["FROM a\nRUN uv sync\n"], &[], "", Scenario::System);
         assert!(reason.unwrap_err().contains("system packages"));
@@ -308,8 +309,13 @@ mod tests {
 
     #[test]
     fn a_package_that_is_not_there_yet() {
-        let after = BEFORE.replace("RUN apt-get", "RUN --mount=type=cache,id=x,target=/x apt-get");
-        let Ok(Change::Package { steps, packages }) = choose(&[BEFORE, &after], &[], "", Scenario::System) else {
+        let after = BEFORE.replace(
+            "RUN apt-get",
+            "RUN --mount=type=cache,id=x,target=/x apt-get",
+        );
+        let Ok(Change::Package { steps, packages }) =
+            choose(&[BEFORE, &after], &[], "", Scenario::System)
+        else {
             panic!("a package");
         };
         let step = StepRef { stage: 0, step: 0 };

@@ -188,7 +188,10 @@ mod tests {
             vec![
                 run("before"),
                 reading(
-                    install("--mount=type=bind,source=uv.lock,target=uv.lock uv sync", false),
+                    install(
+                        "--mount=type=bind,source=uv.lock,target=uv.lock uv sync",
+                        false,
+                    ),
                     &["uv.lock"],
                 ),
                 run("after"),

@@ -64,12 +64,14 @@ pub fn needed_stages(
             open.push(parent);
         }
         for step in &stage.steps {
-            open.extend(sources(outline, index, &step.kind).into_iter().filter_map(
-                |source| match source {
-                    From::Stage(stage) => Some(stage),
-                    From::Elsewhere(_) => None,
-                },
-            ));
+            open.extend(
+                sources(outline, index, &step.kind)
+                    .into_iter()
+                    .filter_map(|source| match source {
+                        From::Stage(stage) => Some(stage),
+                        From::Elsewhere(_) => None,
+                    }),
+            );
         }
     }
     Ok(needed)
@@ -85,6 +87,7 @@ pub enum From {
 }
 
 /// What a step of `stage` takes from elsewhere than the build context, by `COPY --from` or a mount's `from=`.
+#[must_use]
 pub fn sources(outline: &Outline, stage: usize, step: &StepKind) -> Vec<From> {
     let names = match step {
         StepKind::Copy(CopyStep { from, .. }) => from.iter().cloned().collect(),
@@ -116,6 +119,7 @@ fn mount_sources(run: &RunStep) -> Vec<String> {
 }
 
 /// The image at the bottom of a stage's chain of `FROM`, where it is known.
+#[must_use]
 pub fn root_image(outline: &Outline, stage: usize) -> Option<&str> {
     let mut at = stage;
     loop {
@@ -128,6 +132,7 @@ pub fn root_image(outline: &Outline, stage: usize) -> Option<&str> {
 }
 
 /// The images that the target's stages start from or copy from, each once, in order; those not known as written.
+#[must_use]
 pub fn images(outline: &Outline, needed: &BTreeSet<usize>) -> (Vec<String>, Vec<String>) {
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     let add = |list: &mut Vec<String>, name: &str| {
@@ -156,6 +161,7 @@ pub fn images(outline: &Outline, needed: &BTreeSet<usize>) -> (Vec<String>, Vec<
 }
 
 /// The label that `BuildKit` gives to a stage's steps.
+#[must_use]
 pub fn label(stage: &StageOutline, index: usize) -> String {
     stage
         .name

@@ -58,15 +58,7 @@ pub fn places(outline: &Outline, needed: &BTreeSet<usize>) -> Vec<Place> {
 }
 
 /// What `BuildKit` tells mounts apart by.
-fn identity(
-    mount: &CacheMount,
-) -> (
-    &str,
-    Option<u32>,
-    Option<u32>,
-    Option<&str>,
-    Option<&str>,
-) {
+fn identity(mount: &CacheMount) -> (&str, Option<u32>, Option<u32>, Option<&str>, Option<&str>) {
     (
         &mount.id,
         mount.uid,
@@ -81,23 +73,28 @@ impl Place {
     fn obstacle(&self, outline: &Outline) -> Option<String> {
         let mount = &self.mount;
         let stage = |name: &str| {
-            outline
-                .stages
-                .iter()
-                .enumerate()
-                .any(|(index, stage)| stage.name.as_deref() == Some(name) || index.to_string() == name)
+            outline.stages.iter().enumerate().any(|(index, stage)| {
+                stage.name.as_deref() == Some(name) || index.to_string() == name
+            })
         };
         if mount.from.as_deref().is_some_and(stage) {
-            return Some("it is seeded from a stage, and cannot be mounted from anywhere else".to_owned());
+            return Some(
+                "it is seeded from a stage, and cannot be mounted from anywhere else".to_owned(),
+            );
         }
         let awkward = |text: &str| {
-            text.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '"' | '\'' | '\\' | '$' | '`'))
+            text.contains(|c: char| {
+                c.is_whitespace() || matches!(c, ',' | '"' | '\'' | '\\' | '$' | '`')
+            })
         };
         if awkward(&mount.id)
             || mount.from.as_deref().is_some_and(awkward)
             || mount.mode.as_deref().is_some_and(awkward)
         {
-            return Some("its options contain characters that mean something to the Dockerfile parser".to_owned());
+            return Some(
+                "its options contain characters that mean something to the Dockerfile parser"
+                    .to_owned(),
+            );
         }
         if self.image.is_none() {
             return Some("no base image of the Dockerfile is known, to look at it from".to_owned());
@@ -142,10 +139,10 @@ impl Helper {
         let mut scripts = Vec::new();
         let open = || places.iter().zip(&obstacles).enumerate();
         for (_, (place, obstacle)) in open() {
-            if let (Some(image), None) = (&place.image, obstacle) {
-                if !images.contains(&image.as_str()) {
-                    images.push(image);
-                }
+            if let (Some(image), None) = (&place.image, obstacle)
+                && !images.contains(&image.as_str())
+            {
+                images.push(image);
             }
         }
         let mut dockerfile = String::new();
@@ -205,7 +202,8 @@ impl Helper {
             let text = fs::read(folder.join(index.to_string()))
                 .map_err(|error| format!("its listing is missing: {error}"))?;
             Listing::parse(&text).map_err(|error| {
-                let said = fs::read_to_string(folder.join(format!("{index}.err"))).unwrap_or_default();
+                let said =
+                    fs::read_to_string(folder.join(format!("{index}.err"))).unwrap_or_default();
                 format!("failed to {error} {}", said.trim())
             })
         };
@@ -298,9 +296,16 @@ mod tests {
             stage(
                 Some("a"),
                 Base::Image("debian:trixie-slim".into()),
-                vec![mounted(run("x"), apt()), mounted(mounted(run("y"), apt()), owned())],
+                vec![
+                    mounted(run("x"), apt()),
+                    mounted(mounted(run("y"), apt()), owned()),
+                ],
             ),
-            stage(None, Base::Unknown("$X".into()), vec![mounted(run("z"), mount("m", "/m"))]),
+            stage(
+                None,
+                Base::Unknown("$X".into()),
+                vec![mounted(run("z"), mount("m", "/m"))],
+            ),
         ]);
         let places = places(&file, &BTreeSet::from([0, 1]));
         assert_eq!(places.len(), 3);
@@ -334,13 +339,21 @@ mod tests {
             stage(
                 None,
                 Base::Stage(0),
-                vec![mounted(run("x"), seeded), mounted(run("y"), mount("a,b", "/m"))],
+                vec![
+                    mounted(run("x"), seeded),
+                    mounted(run("y"), mount("a,b", "/m")),
+                ],
             ),
         ]);
         let helper = Helper::new(&places(&file, &BTreeSet::from([0, 1])), &file, false);
         assert!(helper.is_empty());
         assert!(helper.obstacles.iter().all(Option::is_some));
         let folder = tempfile::tempdir().unwrap();
-        assert!(helper.read(folder.path())[0].as_ref().unwrap_err().contains("seeded"));
+        assert!(
+            helper.read(folder.path())[0]
+                .as_ref()
+                .unwrap_err()
+                .contains("seeded")
+        );
     }
 }

@@ -213,7 +213,10 @@ impl Bench<'_> {
             before = self.look(turn.variant, &state, true, found, progress)?;
         }
 
-        let nonce = format!("cachemount {}-{}-{}", state.nonce, turn.scenario, turn.repetition);
+        let nonce = format!(
+            "cachemount {}-{}-{}",
+            state.nonce, turn.scenario, turn.repetition
+        );
         let mut outline = self.variants[turn.variant].outline.clone();
         let mut package = None;
         let mut changed: Option<Changed> = None;
@@ -267,9 +270,9 @@ impl Bench<'_> {
         if let Some(what) = violation(&outline, &expected, &steps) {
             return Err(Stop::NotMeasured(what));
         }
-        let build = figures(turn, &outline, &steps, &record, traffic, found.order);
+        let order = found.order;
         found.order += 1;
-        Ok(build)
+        Ok(figures(turn, &outline, &steps, &record, traffic, order))
     }
 
     /// Lists a variant's mounts. An error is for an interruption only: what cannot be seen is no reason not to measure.
@@ -497,7 +500,8 @@ fn figures(
                 cached: record.cached,
                 ran: record.ran,
                 seconds: record.seconds,
-                installs: matches!(&step.kind, StepKind::Run(_)) && !installs(&step.kind).is_empty(),
+                installs: matches!(&step.kind, StepKind::Run(_))
+                    && !installs(&step.kind).is_empty(),
             }
         })
         .collect();

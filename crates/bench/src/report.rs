@@ -16,6 +16,9 @@ use crate::results::Results;
 
 pub use terminal::terminal;
 
+/// What the comparison says in the report; all of it is in the results.
+const MOST_IMAGE_LINES: usize = 60;
+
 /// The whole report.
 #[must_use]
 pub fn markdown(results: &Results) -> String {
@@ -99,7 +102,15 @@ fn image(results: &Results) -> String {
         }
     );
     text.push_str(&format::table(
-        &["", "paths", "files", "bytes before", "bytes after", "real differences", "harmless differences"],
+        &[
+            "",
+            "paths",
+            "files",
+            "bytes before",
+            "bytes after",
+            "real differences",
+            "harmless differences",
+        ],
         &[vec![
             "compared".to_owned(),
             image.paths.to_string(),
@@ -111,12 +122,14 @@ fn image(results: &Results) -> String {
         ]],
     ));
     text.push_str(
-        "\nHarmless are differences between any two builds of one Dockerfile (times written into logs and caches), and empty \
-         mount points.\n\n",
+        "\nHarmless are: what differs between any two builds of one Dockerfile (times written into logs and caches), empty mount \
+         points, and, where that was allowed, files that a tool kept in its cache inside the image before and keeps in a mount \
+         now.\n\n",
     );
     if !image.text.trim().is_empty() {
-        let fence = format::fence(&image.text);
-        let _ = write!(text, "{fence}text\n{}\n{fence}\n", image.text.trim_end());
+        let shown = format::first_lines(&image.text, MOST_IMAGE_LINES);
+        let fence = format::fence(&shown);
+        let _ = write!(text, "{fence}text\n{shown}\n{fence}\n");
     }
     text
 }

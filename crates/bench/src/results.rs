@@ -149,7 +149,9 @@ impl Build {
     /// Bytes received by the build's steps, where they are counted.
     #[must_use]
     pub fn downloaded(&self) -> Option<u64> {
-        self.traffic.as_ref().map(|traffic| traffic.total().received)
+        self.traffic
+            .as_ref()
+            .map(|traffic| traffic.total().received)
     }
 }
 

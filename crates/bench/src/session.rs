@@ -1,14 +1,17 @@
 //! One run: a working copy, a network, and the states that builds leave behind.
 
+mod prepare;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use cachemount_buildkit::{BuildError, BuildRecord, BuildRequest, Builder, Output};
+use cachemount_lint::outline::StepKind;
 use fs_err as fs;
 
-use crate::graph::{TargetError, images, needed_stages};
+use crate::graph::{TargetError, needed_stages};
 use crate::instrument::{STATE_ARGUMENT, instrument};
 use crate::network::{Network, Proxy, ProxyError};
 use crate::pattern::Ignore;
@@ -141,23 +144,20 @@ impl<'a> Bench<'a> {
         };
         let mut notes = Vec::new();
         let mut proxy_arguments = Vec::new();
-        let proxy = match builder.info().host_address {
-            Some(host) => {
-                let address: IpAddr = host
-                    .parse()
-                    .map_err(|_| BenchError::Address(host.clone()))?;
-                let proxy = Proxy::start(address, options.network)?;
-                proxy_arguments = proxy.build_args(&host);
-                Some(proxy)
-            }
-            None => {
-                notes.push(
-                    "Build steps of this builder cannot reach this machine: the network is as it is, downloads are not \
-                     counted, and nothing is predicted for other bandwidths."
-                        .to_owned(),
-                );
-                None
-            }
+        let proxy = if let Some(host) = builder.info().host_address {
+            let address: IpAddr = host
+                .parse()
+                .map_err(|_| BenchError::Address(host.clone()))?;
+            let proxy = Proxy::start(address, options.network)?;
+            proxy_arguments = proxy.build_args(&host);
+            Some(proxy)
+        } else {
+            notes.push(
+                "Build steps of this builder cannot reach this machine: the network is as it is, downloads are not \
+                 counted, and nothing is predicted for other bandwidths."
+                    .to_owned(),
+            );
+            None
         };
         Ok(Self {
             builder,
@@ -203,10 +203,10 @@ impl<'a> Bench<'a> {
 
     /// Removes the mounts of a state that nothing starts from any more.
     pub(crate) fn drop_state(&mut self, variant: usize) {
-        if let Some(state) = self.states[variant].take() {
-            if self.builder.prune_mounts(&state.namespace).is_ok() {
-                self.namespaces.retain(|kept| *kept != state.namespace);
-            }
+        if let Some(state) = self.states[variant].take()
+            && self.builder.prune_mounts(&state.namespace).is_ok()
+        {
+            self.namespaces.retain(|kept| *kept != state.namespace);
         }
     }
 
@@ -261,53 +261,6 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Brings to the builder what no variant's measured build should have to fetch: base images, the Dockerfile
-    /// frontend, the build context.
-    pub(crate) fn prepare(&mut self, progress: &mut dyn Progress) -> Result<(), BenchError> {
-        progress.event(Event::Working("fetching base images"));
-        let (mut known, mut unknown) = (Vec::new(), Vec::new());
-        let mut whole_context = false;
-        for (variant, needed) in self.variants.iter().zip(&self.needed) {
-            let (some, others) = images(&variant.outline, needed);
-            known.extend(some);
-            unknown.extend(others);
-            whole_context |= takes_whole_context(variant, needed);
-        }
-        for list in [&mut known, &mut unknown] {
-            list.sort();
-            list.dedup();
-        }
-        for written in unknown {
-            self.notes.push(format!(
-                "The image `{written}` is not known without the build's arguments: the first cold build may have fetched \
-                 it outside the measured network."
-            ));
-        }
-        for directive in frontends(self.variants) {
-            let text = preparation(&directive, &known);
-            let targets = [(!known.is_empty(), IMAGES), (whole_context, CONTEXT)];
-            for (_, target) in targets.into_iter().filter(|(wanted, _)| *wanted) {
-                let request = BuildRequest {
-                    context: self.copy.context(),
-                    dockerfile: self.write_dockerfile("prepare", &text)?,
-                    target: Some(target.to_owned()),
-                    build_args: Vec::new(),
-                    build_contexts: self.subject.build_contexts.clone(),
-                    mount_namespace: None,
-                    output: Output::CacheOnly,
-                };
-                match self.build(&request, progress) {
-                    Ok(_) => {}
-                    Err(BuildError::Interrupted) => return Err(BenchError::Interrupted),
-                    Err(error) => self.notes.push(format!(
-                        "Base images could not be fetched before the first build, whose time may hold it: {error}"
-                    )),
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Builds two variants, from the layers there are, and compares their images file by file.
     ///
     /// The mounts of the second are known to the comparison unless the options name some.
@@ -322,21 +275,16 @@ impl<'a> Bench<'a> {
         for variant in [before, after] {
             let name = self.variants[variant].name.clone();
             progress.event(Event::Working(&format!("exporting the image of `{name}`")));
-            let state = match &self.states[variant] {
-                Some(state) => state.clone(),
-                None => {
-                    let state = self.fresh_state(variant, "verify");
-                    self.states[variant] = Some(state.clone());
-                    state
-                }
+            let state = if let Some(state) = &self.states[variant] {
+                state.clone()
+            } else {
+                let state = self.fresh_state(variant, "verify");
+                self.states[variant] = Some(state.clone());
+                state
             };
             let archive = self.copy.around().join(format!("image-{variant}.tar"));
-            let request = self.request(
-                variant,
-                &state,
-                None,
-                Output::ImageArchive(archive.clone()),
-            )?;
+            let request =
+                self.request(variant, &state, None, Output::ImageArchive(archive.clone()))?;
             self.build(&request, progress)
                 .map_err(|source| BenchError::Build {
                     variant: name,
@@ -358,13 +306,11 @@ impl<'a> Bench<'a> {
     }
 
     fn mount_targets(&self, variant: usize) -> Vec<String> {
-        let mut targets: Vec<String> = crate::look::places(
-            &self.variants[variant].outline,
-            &self.needed[variant],
-        )
-        .into_iter()
-        .map(|place| place.mount.target)
-        .collect();
+        let mut targets: Vec<String> =
+            crate::look::places(&self.variants[variant].outline, &self.needed[variant])
+                .into_iter()
+                .map(|place| place.mount.target)
+                .collect();
         targets.dedup();
         targets
     }
@@ -422,61 +368,8 @@ pub fn verify_variants(
     Ok(compared)
 }
 
-const IMAGES: &str = "cachemount-images";
-const CONTEXT: &str = "cachemount-context";
-
-/// The Dockerfile that fetches base images and sends the context. `WORKDIR` makes a folder, for which the image must be
-/// there and unpacked, and needs nothing of the image.
-fn preparation(directive: &str, images: &[String]) -> String {
-    let mut text = directive.to_owned();
-    for (number, image) in images.iter().enumerate() {
-        text.push_str(&format!(
-            "FROM {image} AS cachemount-image-{number}\nWORKDIR /cachemount-ready\n"
-        ));
-    }
-    text.push_str(&format!("FROM scratch AS {IMAGES}\n"));
-    for number in 0..images.len() {
-        text.push_str(&format!(
-            "COPY --from=cachemount-image-{number} /cachemount-ready /{number}\n"
-        ));
-    }
-    text.push_str(&format!("FROM scratch AS {CONTEXT}\nCOPY . /\n"));
-    text
-}
-
-/// The `# syntax=` lines of the variants, each once; the empty text where there is none.
-fn frontends(variants: &[Variant]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for variant in variants {
-        let first = variant.dockerfile.lines().next().unwrap_or_default();
-        let squashed: String = first.split_whitespace().collect();
-        let directive = if squashed.to_lowercase().starts_with("#syntax=") {
-            format!("{}\n", first.trim())
-        } else {
-            String::new()
-        };
-        if !found.contains(&directive) {
-            found.push(directive);
-        }
-    }
-    found
-}
-
-fn takes_whole_context(variant: &Variant, needed: &BTreeSet<usize>) -> bool {
-    use cachemount_lint::outline::StepKind;
-    needed
-        .iter()
-        .flat_map(|stage| &variant.outline.stages[*stage].steps)
-        .any(|step| match &step.kind {
-            StepKind::Copy(copy) => copy.from.is_none() && copy.sources.iter().any(|s| s == "."),
-            StepKind::Run(run) => run.reads.iter().any(|path| path == "."),
-            StepKind::Other(_) => false,
-        })
-}
-
 /// Whether a step asks for the repository itself, which the working copy else leaves out.
 fn takes_git(variants: &[Variant]) -> bool {
-    use cachemount_lint::outline::StepKind;
     let names_git = |path: &String| path == ".git" || path.starts_with(".git/");
     variants
         .iter()
@@ -487,23 +380,4 @@ fn takes_git(variants: &[Variant]) -> bool {
             StepKind::Run(run) => run.reads.iter().any(names_git),
             StepKind::Other(_) => false,
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_preparation_needs_nothing_of_an_image() {
-        assert_eq!(
-            preparation("# syntax=docker/dockerfile:1\n", &["a".into(), "b".into()]),
-            "# syntax=docker/dockerfile:1\n\
-             FROM a AS cachemount-image-0\nWORKDIR /cachemount-ready\n\
-             FROM b AS cachemount-image-1\nWORKDIR /cachemount-ready\n\
-             FROM scratch AS cachemount-images\n\
-             COPY --from=cachemount-image-0 /cachemount-ready /0\n\
-             COPY --from=cachemount-image-1 /cachemount-ready /1\n\
-             FROM scratch AS cachemount-context\nCOPY . /\n"
-        );
-    }
 }

@@ -107,7 +107,9 @@ fn summarize(
 ) -> ScenarioSummary {
     let figures: Vec<Option<Figures>> = result.outcomes.iter().map(Figures::of).collect();
     let median = |variant: usize| Some(figures.get(variant)?.as_ref()?.wall.median);
-    let mounts_saved = median(0).zip(median(1)).map(|(before, after)| before - after);
+    let mounts_saved = median(0)
+        .zip(median(1))
+        .map(|(before, after)| before - after);
     let is_cold = result.scenario == Scenario::Cold;
     let layer_cache_saved = cold_before
         .zip(median(0))
@@ -204,14 +206,19 @@ impl Comparison {
     /// repetition by itself is below 0.8.
     #[must_use]
     pub fn clearly_faster(&self) -> bool {
-        let interval = self.wall.interval.is_some_and(|interval| interval.high < 0.9);
+        let interval = self
+            .wall
+            .interval
+            .is_some_and(|interval| interval.high < 0.9);
         interval || (!self.pairs.is_empty() && self.pairs.iter().all(|pair| *pair < 0.8))
     }
 
     /// Whether these runs show that the variant after is clearly slower: the whole interval is above 1.1.
     #[must_use]
     pub fn clearly_slower(&self) -> bool {
-        self.wall.interval.is_some_and(|interval| interval.low > 1.1)
+        self.wall
+            .interval
+            .is_some_and(|interval| interval.low > 1.1)
     }
 }
 

@@ -17,7 +17,8 @@ use crate::scenario::Scenario;
 use crate::session::Bench;
 use crate::subject::{Options, Subject, Variant};
 
-const BEFORE: &str = "FROM python\nRUN apt-get install git\nCOPY uv.lock ./\nRUN uv sync\nCOPY . .\n";
+const BEFORE: &str =
+    "FROM python\nRUN apt-get install git\nCOPY uv.lock ./\nRUN uv sync\nCOPY . .\n";
 const AFTER: &str = "FROM python\nRUN --mount=type=cache,id=apt,target=/var/cache/apt apt-get install git\nCOPY uv.lock ./\n\
                      RUN --mount=type=cache,id=uv,target=/root/.cache/uv uv sync\nCOPY . .\n";
 

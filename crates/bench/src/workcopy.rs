@@ -161,14 +161,19 @@ impl Copier {
                 path => format!("{path}/{name}"),
             });
             if kind.is_dir() {
-                self.folder(&source, &target, &below.unwrap_or_else(|| "\u{fffd}".to_owned()))?;
+                self.folder(
+                    &source,
+                    &target,
+                    &below.unwrap_or_else(|| "\u{fffd}".to_owned()),
+                )?;
             } else if kind.is_symlink() {
                 fs::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
             } else if kind.is_file() {
                 fs::copy(&source, &target)?;
                 let meta = entry.metadata()?;
                 set_modified(&target, meta.modified()?)?;
-                if let Some(path) = below.filter(|path| !path.contains(char::REPLACEMENT_CHARACTER)) {
+                if let Some(path) = below.filter(|path| !path.contains(char::REPLACEMENT_CHARACTER))
+                {
                     self.files.push(ContextFile {
                         path,
                         bytes: meta.len(),
@@ -218,7 +223,13 @@ mod tests {
         let old = fs::metadata(original.path().join("run.sh")).unwrap();
         assert_eq!(meta.permissions().mode() & 0o777, 0o750);
         assert_eq!(meta.modified().unwrap(), old.modified().unwrap());
-        assert!(WorkCopy::of(original.path(), true).unwrap().context().join(".git/HEAD").exists());
+        assert!(
+            WorkCopy::of(original.path(), true)
+                .unwrap()
+                .context()
+                .join(".git/HEAD")
+                .exists()
+        );
 
         let changed = copy.change_content("src/deep/main.py", "nonce").unwrap();
         assert_eq!(

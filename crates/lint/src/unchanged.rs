@@ -113,29 +113,34 @@ fn touched(before: &Model<'_>, index: usize, after: &Model<'_>, other: usize, ed
     };
     let deleted = |span: Span| edits.iter().any(|edit| !edit.span.is_empty() && edit.span.contains(span));
     let old_facts: Vec<&Fact> = old_run.script.facts().iter().filter(|fact| !deleted(old.source(fact.span))).collect();
-    let new_facts: Vec<&Fact> = new_run.script.facts().iter().collect();
-    if old_facts.len() != new_facts.len() {
-        return Err(Violation::Command(index));
-    }
     let inserted: Vec<&str> = edits.iter().flat_map(|edit| edit.text.split_whitespace()).collect();
-    for (old_fact, new_fact) in old_facts.into_iter().zip(new_facts) {
+    let same = |old_fact: &Fact, new_fact: &Fact| {
         let old_words: Vec<&[u8]> = tokens(old_fact)
             .into_iter()
             .filter(|span| !deleted(old.source(*span)))
             .map(|span| &old.text.bytes()[span.range()])
             .collect();
         let mut expected = old_words.into_iter().peekable();
-        for span in tokens(new_fact) {
+        let known = tokens(new_fact).into_iter().all(|span| {
             let word = &new.text.bytes()[span.range()];
-            if expected.peek() == Some(&word) {
-                expected.next();
-            } else if !inserted.iter().any(|text| text.as_bytes() == word) {
-                return Err(Violation::Command(index));
-            }
+            expected.next_if_eq(&word).is_some() || inserted.iter().any(|text| text.as_bytes() == word)
+        });
+        known && expected.next().is_none()
+    };
+    // `true` may stand in for what was taken out, as often as an edit wrote it.
+    let mut stand_ins = edits.iter().filter(|edit| edit.text == "true").count();
+    let mut old_facts = old_facts.into_iter().peekable();
+    for new_fact in new_run.script.facts() {
+        if old_facts.next_if(|old_fact| same(old_fact, new_fact)).is_some() {
+            continue;
         }
-        if expected.next().is_some() {
+        if stand_ins == 0 || new_fact.words.len() != 1 || new_fact.words[0].raw != "true" {
             return Err(Violation::Command(index));
         }
+        stand_ins -= 1;
+    }
+    if old_facts.next().is_some() {
+        return Err(Violation::Command(index));
     }
     Ok(())
 }

@@ -290,3 +290,108 @@ fn an_error_in_the_file_is_named_and_nothing_is_done() {
     let error = fix(b"FROM a\nRUN apt-get update\nENV x\n", Knowledge::builtin(), &FixOptions::default()).expect_err("refused");
     assert_eq!(error.to_string(), "line 3: ENV needs a name and a value; correct this first");
 }
+
+#[test]
+fn only_a_last_certain_and_whole_wipe_says_that_nobody_needs_the_lists() {
+    for first in [
+        "rm -rf /var/lib/apt/lists/* && apt-get update && apt-get install -y x",
+        "apt-get update && apt-get install -y x && rm -rf /var/lib/apt/lists/* && apt-get update",
+        "apt-get update && apt-get install -y x && rm -rf /var/lib/apt/lists/partial/*",
+        "apt-get update && apt-get install -y x; if [ -n \"$S\" ]; then :; rm -rf /var/lib/apt/lists/*; fi",
+        "apt-get update && apt-get install -y x || rm -rf /var/lib/apt/lists/*",
+    ] {
+        let fixed = text(&format!("{DEBIAN}RUN {first}\nRUN apt-get install -y git\n"));
+        assert!(!fixed.contains("target=/var/lib/apt/lists"), "{fixed}");
+    }
+    // An update that may not happen is none.
+    for later in ["if [ -n \"$X\" ]; then apt-get update; fi; apt-get install -y y", "false && apt-get update; apt-get install -y y", "eval \"apt-get install -y y\"", "rosdep install z", "python3 -c 'import os; os.system(\"apt-get install -y y\")'"] {
+        let fixed = text(&format!("{DEBIAN}RUN apt-get update && apt-get install -y x\nRUN {later}\n"));
+        assert_eq!(fixed.matches("target=/var/lib/apt/lists").count(), 0, "{fixed}");
+    }
+    let fixed = text(&format!("{DEBIAN}RUN apt-get update && apt-get install -y x\nONBUILD RUN apt-get install -y y\n"));
+    assert!(!fixed.contains("target=/var/lib/apt/lists"), "{fixed}");
+}
+
+#[test]
+fn our_own_mounts_do_not_make_a_later_step_look_handled() {
+    let fixed = text("FROM node:22-bookworm\nRUN apt-get update && apt-get install -y git\nRUN npm i -g pnpm && apt-get update && apt-get install -y curl\n");
+    assert_eq!(fixed.matches("type=bind").count(), 2, "{fixed}");
+    let fixed = text("ARG B=debian:trixie\nFROM ${B}\nRUN apt-get update && apt-get install -y a\nRUN apt-get update && apt-get install -y b\n");
+    assert_eq!(fixed.matches("AS apt-config").count(), 1, "{fixed}");
+    assert_eq!(fixed.matches("from=apt-config,").count(), 2, "{fixed}");
+}
+
+#[test]
+fn the_status_of_a_step_does_not_change_with_its_clean_up() {
+    for (script, expected) in [
+        ("npm install; npm cache clean --force", "npm install; true"),
+        ("set -eux; npm ci; npm cache clean --force", "set -eux; npm ci"),
+        ("set -e; npm ci; [ \"$X\" = y ] && echo y; rm -rf /root/.npm", "set -e; npm ci; [ \"$X\" = y ] && echo y; true"),
+        ("set -e; npm ci; for f in a; do test -e $f && rm $f; done; npm cache clean --force", "set -e; npm ci; for f in a; do test -e $f && rm $f; done; true"),
+        ("set -e; npm ci; npm cache clean --force; echo ok", "set -e; npm ci; echo ok"),
+    ] {
+        assert_eq!(body(&format!("FROM node:22\nRUN {script}\n")), expected);
+    }
+    untouched("FROM node:22\nRUN npm ci; rm -rf ~/.npm; exit $?\n", "cannot be taken out");
+    assert!(text("FROM node:22\nRUN <<EOF\nnpm ci\nnpm cache clean --force\nEOF\n").ends_with("npm ci\ntrue\nEOF\n"));
+    assert!(text("FROM node:22\nRUN <<EOF\nset -e\nnpm ci  # keep\nnpm cache clean --force\necho a\nEOF\n").ends_with("npm ci  # keep\necho a\nEOF\n"));
+}
+
+#[test]
+fn directories_that_exist_only_because_of_the_cache_are_missed_by_others() {
+    untouched("FROM python:3.13 AS b\nRUN pip install x\nFROM python:3.13\nCOPY --from=b /root/.cache /root/.cache\n", "copies the cache out");
+    untouched("FROM python:3.13 AS b\nRUN pip install x\nFROM python:3.13\nRUN --mount=type=bind,from=b,source=/root/.cache,target=/c ls /c\n", "copies the cache out");
+    untouched("FROM node:22\nRUN npm ci\nRUN rm -r /root/.npm\n", "may need");
+    untouched("FROM python:3.13\nRUN pip install x\nRUN chmod -R a+rwX ~/.cache\n", "may need");
+    assert!(text("FROM node:22\nRUN npm ci\nRUN rm -rf /root/.npm\n").contains("target=/root/.npm"));
+    assert!(text("FROM node:22 AS b\nRUN npm ci\nFROM node:22\nCOPY --from=b /root /root\n").contains("target=/root/.npm"));
+}
+
+#[test]
+fn clean_ups_that_cannot_be_resolved_are_not_taken_for_harmless() {
+    for script in ["npm ci && rm -rf \"$(npm config get cache)\"", "npm ci && cd /root && rm -rf .npm", "npm ci && rm -rf ${NPM_CACHE:-/root/.npm}"] {
+        untouched(&format!("FROM node:22\nWORKDIR /app\nRUN {script}\n"), "removes more than the cache");
+    }
+    untouched("FROM node:22\nRUN npm ci && for d in /root/.npm /tmp/x; do rm -rf \"$d\"; done\n", "cannot be taken out");
+    assert_eq!(body("FROM node:22\nRUN npm ci && rm -rf ~root/.npm\n"), "npm ci");
+    // The usual temporary key ring is none of our business.
+    assert!(text("FROM node:22\nRUN export GNUPGHOME=\"$(mktemp -d)\" && npm ci && rm -rf \"$GNUPGHOME\"\n").contains("target=/root/.npm"));
+}
+
+#[test]
+fn the_lent_file_comes_from_where_it_can() {
+    assert!(text("FROM debian AS debian\nRUN apt-get update && apt-get install -y x\n").contains("FROM debian AS apt-config\n"));
+    assert!(text("FROM --platform=linux/amd64 debian:trixie\nRUN apt-get update && apt-get install -y x\n").contains("FROM --platform=linux/amd64 debian:trixie AS apt-config\n"));
+    untouched("FROM scratch\nADD rootfs.tar /\nRUN apt-get update && apt-get install -y x\n", "known only during the build");
+    let fixed = text(&format!("{DEBIAN}RUN apt-get update && rm -f /etc/apt/apt.conf.d/docker-* && apt-get install -y x\n"));
+    assert!(!fixed.contains("type=bind"), "{fixed}");
+    // Without the whole of /var/cache/apt mounted, docker-clean has work to do.
+    let fixed = text(&format!("{DEBIAN}COPY *.deb /var/cache/apt/archives/\nRUN apt-get update && apt-get install -y x && rm -rf /var/lib/apt/lists/*\n"));
+    assert!(!fixed.contains("type=bind") && fixed.contains("target=/var/lib/apt/lists"), "{fixed}");
+    let fixed = text("# first\nARG V=1\n# about the build stage\nFROM python:$V AS build\nRUN apt-get update && apt-get install -y x\n");
+    assert!(fixed.starts_with("# first\nARG V=1\nFROM python:$V AS apt-config\n# about the build stage\nFROM python:$V AS build\n"), "{fixed}");
+}
+
+#[test]
+fn who_runs_a_step_is_not_guessed() {
+    untouched("FROM php:8.3-fpm-alpine\nUSER www-data\nRUN npm ci\n", "not known");
+    untouched("FROM ubuntu:24.04\nUSER 1000\nRUN npm ci\n", "not known");
+    untouched("FROM debian:trixie\nRUN echo 'a:x:7:7::/a:/bin/sh' >> /etc/passwd\nUSER 7\nRUN npm ci\n", "not known");
+    assert!(text("FROM node:22\nRUN groupmod -g 2000 node\nUSER node\nRUN npm ci\n").contains("uid=1000,gid=2000"));
+    assert!(text("FROM node:22\nRUN sudo -u node bash -c 'npm ci'\n").contains("target=/home/node/.npm,uid=1000"));
+    untouched("FROM node:22\nRUN npm cache add x\nRUN npm ci --offline\n", "works offline");
+}
+
+#[test]
+fn a_variable_that_picks_a_stage_may_pick_any() {
+    let fixed = text("ARG T=x\nFROM debian:trixie AS base-x\nRUN apt-get update\nFROM debian:bookworm AS base-y\nRUN apt-get update\nFROM base-${T}\nRUN apt-get install -y a\n");
+    assert!(!fixed.contains("target=/var/lib/apt/lists"), "{fixed}");
+}
+
+#[test]
+fn mounts_stand_one_a_line() {
+    assert_eq!(
+        text("FROM node:22\nRUN --mount=type=secret,id=a npm ci\n"),
+        "FROM node:22\nRUN --mount=type=secret,id=a \\\n    --mount=type=cache,id=npm,target=/root/.npm \\\n    npm ci\n"
+    );
+}

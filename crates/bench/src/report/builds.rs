@@ -31,8 +31,10 @@ pub(super) fn scenarios(results: &Results) -> String {
     let mut rows = Vec::new();
     for (result, summary) in results.scenarios.iter().zip(&results.summary.scenarios) {
         let figures = |variant: usize| summary.figures.get(variant).and_then(Option::as_ref);
-        let wall = |variant: usize| figures(variant).map_or_else(|| "not measured".to_owned(), range);
-        let megabytes_of = |variant: usize| or_dash(figures(variant).and_then(|f| f.bytes), megabytes);
+        let wall =
+            |variant: usize| figures(variant).map_or_else(|| "not measured".to_owned(), range);
+        let megabytes_of =
+            |variant: usize| or_dash(figures(variant).and_then(|f| f.bytes), megabytes);
         let comparison = summary.comparison.as_ref();
         rows.push(vec![
             result.scenario.to_string(),
@@ -41,7 +43,9 @@ pub(super) fn scenarios(results: &Results) -> String {
             comparison.map_or_else(|| "–".to_owned(), |c| c.wall.to_string()),
             megabytes_of(0),
             megabytes_of(1),
-            or_dash(comparison.and_then(|c| c.bytes), |ratio| format!("{ratio:.2}")),
+            or_dash(comparison.and_then(|c| c.bytes), |ratio| {
+                format!("{ratio:.2}")
+            }),
             comparison.map_or(0, |c| c.pairs.len()).to_string(),
         ]);
     }
@@ -136,7 +140,11 @@ fn others(results: &Results) -> String {
             row
         })
         .collect();
-    format!("Further variants, seconds. {}\n\n{}\n", network(results), table(&head, &rows))
+    format!(
+        "Further variants, seconds. {}\n\n{}\n",
+        network(results),
+        table(&head, &rows)
+    )
 }
 
 fn warnings(results: &Results) -> String {
@@ -191,7 +199,13 @@ pub(super) fn steps_alone(results: &Results) -> String {
          median. Transfer of the context, copying and snapshots are not in it.\n\n{}",
         network(results),
         table(
-            &["scenario", "s before", "s after", "after/before (95 % interval)", "times faster"],
+            &[
+                "scenario",
+                "s before",
+                "s after",
+                "after/before (95 % interval)",
+                "times faster"
+            ],
             &rows
         )
     )
@@ -225,7 +239,12 @@ pub(super) fn savings(results: &Results) -> String {
          that must run: this scenario before, less this scenario after.\n\n{}",
         network(results),
         table(
-            &["scenario", "cold build before", "saved by the layer cache", "saved by the mounts"],
+            &[
+                "scenario",
+                "cold build before",
+                "saved by the layer cache",
+                "saved by the mounts"
+            ],
             &rows
         )
     )
@@ -280,7 +299,14 @@ pub(super) fn client(results: &Results) -> String {
          ran, where it is local and they can be read.\n\n{}",
         network(results),
         table(
-            &["build", "client: user s", "client: system s", "client: peak memory", "builder: CPU s", "builder: peak memory"],
+            &[
+                "build",
+                "client: user s",
+                "client: system s",
+                "client: peak memory",
+                "builder: CPU s",
+                "builder: peak memory"
+            ],
             &rows
         )
     )
@@ -310,6 +336,17 @@ pub(super) fn every_build(results: &Results) -> String {
         "## Every build\n\n{} In the order in which they were made. The steps of each, with their seconds, and the traffic by \
          host are in the results file.\n\n{}",
         network(results),
-        table(&["no.", "scenario", "variant", "repetition", "s", "s installing", "MB"], &rows)
+        table(
+            &[
+                "no.",
+                "scenario",
+                "variant",
+                "repetition",
+                "s",
+                "s installing",
+                "MB"
+            ],
+            &rows
+        )
     )
 }

@@ -60,7 +60,7 @@ pub(super) fn sentence(text: &str) -> String {
     format!("{}{}{stop}", first.unwrap_or_default(), chars.as_str())
 }
 
-/// A Markdown table; the first column is text, the others are numbers.
+/// A Markdown table. Columns of figures are aligned to the right.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let cell = |text: &str| {
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -68,7 +68,9 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     };
     let mut text = format!("| {} |\n|", head.join(" | "));
     for index in 0..head.len() {
-        text.push_str(if index == 0 { " --- |" } else { " ---: |" });
+        let mut cells = rows.iter().filter_map(|row| row.get(index));
+        let figures = !rows.is_empty() && cells.all(|cell| is_figure(cell));
+        text.push_str(if figures { " ---: |" } else { " --- |" });
     }
     text.push('\n');
     for row in rows {
@@ -77,6 +79,25 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     text
+}
+
+/// The first lines of a text, and how many there are more.
+pub(super) fn first_lines(text: &str, most: usize) -> String {
+    let text = text.trim_end();
+    let count = text.lines().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let shown: Vec<&str> = text.lines().take(most).collect();
+    format!(
+        "{}\n… and {} lines more, in the results file",
+        shown.join("\n"),
+        count - most
+    )
+}
+
+fn is_figure(cell: &str) -> bool {
+    cell == "not measured" || cell.starts_with(|c: char| c.is_ascii_digit() || "-–<+".contains(c))
 }
 
 /// A fence for a block that contains such a text.
@@ -94,13 +115,30 @@ mod tests {
 
     #[test]
     fn digits() {
-        for (value, text) in [(0.0, "0.00"), (0.348, "0.35"), (3.4499, "3.4"), (34.25, "34.2"), (99.96, "100"), (142.4, "142")] {
+        for (value, text) in [
+            (0.0, "0.00"),
+            (0.348, "0.35"),
+            (3.4499, "3.4"),
+            (34.25, "34.2"),
+            (99.96, "100"),
+            (142.4, "142"),
+        ] {
             assert_eq!(seconds(value), text, "{value}");
         }
-        for (value, text) in [(0.0, "0"), (900.0, "<0.01"), (40_000.0, "0.04"), (5_340_000.0, "5.3"), (182_400_000.0, "182")] {
+        for (value, text) in [
+            (0.0, "0"),
+            (900.0, "<0.01"),
+            (40_000.0, "0.04"),
+            (5_340_000.0, "5.3"),
+            (182_400_000.0, "182"),
+        ] {
             assert_eq!(megabytes(value), text, "{value}");
         }
-        for (value, text) in [(12.0, "12 B"), (1_500.0, "1.5 kB"), (2_500_000_000.0, "2.5 GB")] {
+        for (value, text) in [
+            (12.0, "12 B"),
+            (1_500.0, "1.5 kB"),
+            (2_500_000_000.0, "2.5 GB"),
+        ] {
             assert_eq!(bytes(value), text, "{value}");
         }
         assert_eq!(bandwidth(1_000_000_000), "1000 Mbit/s");

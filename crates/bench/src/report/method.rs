@@ -29,7 +29,7 @@ pub(super) fn method(results: &Results) -> String {
     ));
     point(format!(
         "Mounts are in namespaces of their own: `--build-arg BUILDKIT_CACHE_MOUNT_NS=cachemount-{}-VARIANT-REPETITION`. They \
-         were removed at the end.",
+         were removed at the end. Layers stay in the builder's layer cache until it is pruned.",
         results.run
     ));
     point(
@@ -39,10 +39,10 @@ pub(super) fn method(results: &Results) -> String {
     );
     point(format!(
         "*cold*: a new argument value and a new, empty namespace; {} per variant. What the last cold build left is the state \
-         that the other scenarios start from. They are repeated {} times; each repetition has content of its own, so that it \
+         that the other scenarios start from. They are repeated: {} per variant; each repetition has content of its own, so that it \
          needs no new cold build. Mounts keep what earlier repetitions of the same variant added to them.",
         times(settings.cold_runs),
-        settings.runs
+        times(settings.runs)
     ));
     point(
         "A file is changed in content: a comment at its end (white space in JSON), with a text that no build has seen and of \
@@ -113,7 +113,11 @@ pub(super) fn environment(results: &Results) -> String {
                 "{} ({}, {})",
                 builder.name,
                 builder.driver,
-                if builder.local { "on this machine" } else { "elsewhere" }
+                if builder.local {
+                    "on this machine"
+                } else {
+                    "elsewhere"
+                }
             ),
         ),
         row("versions", builder.version.clone()),
@@ -122,9 +126,10 @@ pub(super) fn environment(results: &Results) -> String {
             format!(
                 "{} cores, {}, {}",
                 environment.cores,
-                environment
-                    .memory_bytes
-                    .map_or_else(|| "memory unknown".to_owned(), |memory| format!("{} of memory", bytes(memory as f64))),
+                environment.memory_bytes.map_or_else(
+                    || "memory unknown".to_owned(),
+                    |memory| format!("{} of memory", bytes(memory as f64))
+                ),
                 environment.architecture
             ),
         ),

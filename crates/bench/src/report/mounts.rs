@@ -41,7 +41,17 @@ pub(super) fn where_they_point(results: &Results) -> String {
         let _ = writeln!(
             text,
             "`{name}`:\n\n{}",
-            table(&["mount point", "id", "sharing", "owner", "tool", "used in line"], &rows)
+            table(
+                &[
+                    "mount point",
+                    "id",
+                    "sharing",
+                    "owner",
+                    "tool",
+                    "used in line"
+                ],
+                &rows
+            )
         );
     }
     text.push_str(
@@ -123,7 +133,15 @@ pub(super) fn what_they_served(results: &Results) -> String {
     );
     if !rows.is_empty() {
         text.push_str(&table(
-            &["mount", "scenario", "size before", "size after", "served", "added", "share"],
+            &[
+                "mount",
+                "scenario",
+                "size before",
+                "size after",
+                "served",
+                "added",
+                "share",
+            ],
             &rows,
         ));
         text.push('\n');

@@ -9,7 +9,14 @@ use crate::results::{MountState, Outcome, Results};
 /// The figures that matter most, as plain text of at most some thirty lines.
 #[must_use]
 pub fn terminal(results: &Results) -> String {
-    let head = ["scenario", "before", "after", "ratio", "MB before", "MB after"];
+    let head = [
+        "scenario",
+        "before",
+        "after",
+        "ratio",
+        "MB before",
+        "MB after",
+    ];
     let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];
     for summary in &results.summary.scenarios {
         let figures = |variant: usize| summary.figures.get(variant).and_then(Option::as_ref);

@@ -29,7 +29,11 @@ pub(super) fn engine(quirks: Quirks) -> Scripted {
     let mut count = 0;
     let mut looks = 0;
     Scripted::new(move |request| {
-        if request.target.as_deref().is_some_and(|target| target.starts_with("cachemount-")) {
+        if request
+            .target
+            .as_deref()
+            .is_some_and(|target| target.starts_with("cachemount-"))
+        {
             return Ok(BuildRecord::default());
         }
         let text = fs::read_to_string(&request.dockerfile)?;
@@ -128,7 +132,11 @@ fn look(
     let (files, read) = mount.unwrap_or((2, true));
     let is_after = number.is_multiple_of(2);
     let entry = |index: u64| {
-        let atime = if is_after && read { 2_000_000_000 } else { RESET_MOMENT };
+        let atime = if is_after && read {
+            2_000_000_000
+        } else {
+            RESET_MOMENT
+        };
         let entry = Entry {
             raw_mode: 0o100_644,
             size: 1000,

@@ -21,19 +21,33 @@ fn a_touched_lock_file_is_not_measured() {
     let results = measure(&builder, &variants(BEFORE, AFTER), &touched);
     for (variant, line) in [(0, "line 3"), (1, "line 3")] {
         let reason = reason(&results, Scenario::Dependencies, variant).unwrap();
-        assert!(reason.contains(line) && reason.contains("came from the layer cache"), "{reason}");
+        assert!(
+            reason.contains(line) && reason.contains("came from the layer cache"),
+            "{reason}"
+        );
     }
     let summary = results.summary.scenario(Scenario::Dependencies).unwrap();
     assert!(summary.comparison.is_none() && summary.mounts_saved.is_none());
     assert_eq!(summary.figures, [None, None]);
     // It is not tried again and again: two cold builds, two warm ones.
     let builds = order(&builder);
-    assert_eq!(builds.iter().filter(|word| ["0-0", "1-0"].contains(&word.as_str())).count(), 4);
+    assert_eq!(
+        builds
+            .iter()
+            .filter(|word| ["0-0", "1-0"].contains(&word.as_str()))
+            .count(),
+        4
+    );
     // The cold figures stand, and are set against nothing but each other.
     assert_eq!(reason(&results, Scenario::Cold, 0), None);
     assert!(!results.summary.verdict.worth);
     assert!(
-        results.summary.verdict.reasons.iter().any(|reason| reason.contains("not measured")),
+        results
+            .summary
+            .verdict
+            .reasons
+            .iter()
+            .any(|reason| reason.contains("not measured")),
         "{:?}",
         results.summary.verdict
     );
@@ -51,12 +65,21 @@ fn a_step_that_unexpectedly_stays_cached_is_not_measured() {
         &options(&[Scenario::Cold, Scenario::Dependencies], 2),
     );
     let said = reason(&results, Scenario::Cold, 1).unwrap();
-    assert!(said.contains("line 4") && said.contains("uv sync"), "{said}");
+    assert!(
+        said.contains("line 4") && said.contains("uv sync"),
+        "{said}"
+    );
     let said = reason(&results, Scenario::Dependencies, 1).unwrap();
     assert!(said.contains("no state to start from"), "{said}");
     // The other variant is measured, and compared with nothing.
     assert_eq!(reason(&results, Scenario::Dependencies, 0), None);
-    assert!(results.summary.scenarios.iter().all(|s| s.comparison.is_none()));
+    assert!(
+        results
+            .summary
+            .scenarios
+            .iter()
+            .all(|s| s.comparison.is_none())
+    );
 }
 
 #[test]
@@ -72,7 +95,10 @@ fn a_warm_after_is_never_set_against_a_cold_before() {
         &options(&[Scenario::Cold, Scenario::Dependencies], 2),
     );
     let said = reason(&results, Scenario::Cold, 0).unwrap();
-    assert!(said.contains("its build failed") && said.contains("exit code 7"), "{said}");
+    assert!(
+        said.contains("its build failed") && said.contains("exit code 7"),
+        "{said}"
+    );
     assert!(reason(&results, Scenario::Dependencies, 0).is_some());
     assert_eq!(reason(&results, Scenario::Cold, 1), None);
     assert_eq!(reason(&results, Scenario::Dependencies, 1), None);
@@ -100,7 +126,11 @@ fn two_runs_share_nothing() {
     }
     // The same seed again meets its own layers, and says so.
     let results = measure(&builder, &variants, &first);
-    assert!(reason(&results, Scenario::Cold, 0).unwrap().contains("came from the layer cache"));
+    assert!(
+        reason(&results, Scenario::Cold, 0)
+            .unwrap()
+            .contains("came from the layer cache")
+    );
 }
 
 #[test]
@@ -117,7 +147,10 @@ fn mounts_are_judged_by_what_they_served_to_steps_that_ran() {
         );
         let mounts = results.mounts;
         assert_eq!(mounts.len(), 2);
-        assert_eq!((mounts[0].id.as_str(), mounts[0].lines.as_slice()), ("apt", &[2][..]));
+        assert_eq!(
+            (mounts[0].id.as_str(), mounts[0].lines.as_slice()),
+            ("apt", &[2][..])
+        );
         let exercised: Vec<bool> = mounts[0].looks.iter().map(|look| look.exercised).collect();
         // The apt step does not run when dependencies change.
         assert_eq!(exercised, [false, true]);
@@ -142,13 +175,19 @@ fn a_scenario_that_does_not_apply_says_why() {
     let results = measure(
         &builder,
         &variants(text, &text.replace("echo", "echo -n")),
-        &options(&[Scenario::Source, Scenario::Dependencies, Scenario::System], 1),
+        &options(
+            &[Scenario::Source, Scenario::Dependencies, Scenario::System],
+            1,
+        ),
     );
     for (scenario, part) in [
         (Scenario::Source, "no source file"),
         (Scenario::Dependencies, "no step installs"),
         (Scenario::System, "system packages"),
     ] {
-        assert!(reason(&results, scenario, 0).unwrap().contains(part), "{scenario}");
+        assert!(
+            reason(&results, scenario, 0).unwrap().contains(part),
+            "{scenario}"
+        );
     }
 }

@@ -22,21 +22,48 @@ fn everything_in_its_order() {
     assert_eq!(
         order(&builder),
         [
-            "images", "context",
+            "images",
+            "context",
             // cold: AB, then BA, each in an empty namespace, the one before it gone
-            "0-0", "1-0", "-cachemount-1-0", "1-1", "-cachemount-0-0", "0-1",
+            "0-0",
+            "1-0",
+            "-cachemount-1-0",
+            "1-1",
+            "-cachemount-0-0",
+            "0-1",
             // first repetition AB: unchanged, source, dependencies, system
-            "0-1", "1-1", "0-1", "1-1",
-            "0-1", "look cachemount-1-1", "1-1", "look cachemount-1-1",
-            "0-1", "look cachemount-1-1", "1-1", "look cachemount-1-1",
+            "0-1",
+            "1-1",
+            "0-1",
+            "1-1",
+            "0-1",
+            "look cachemount-1-1",
+            "1-1",
+            "look cachemount-1-1",
+            "0-1",
+            "look cachemount-1-1",
+            "1-1",
+            "look cachemount-1-1",
             // second repetition BA
-            "1-1", "0-1", "1-1", "0-1", "1-1", "0-1", "1-1", "0-1",
-            "-cachemount-1-1", "-cachemount-0-1",
+            "1-1",
+            "0-1",
+            "1-1",
+            "0-1",
+            "1-1",
+            "0-1",
+            "1-1",
+            "0-1",
+            "-cachemount-1-1",
+            "-cachemount-0-1",
         ]
     );
     for scenario in Scenario::ALL {
         for variant in [0, 1] {
-            assert_eq!(reason(&results, scenario, variant), None, "{scenario} {variant}");
+            assert_eq!(
+                reason(&results, scenario, variant),
+                None,
+                "{scenario} {variant}"
+            );
         }
     }
     let ratio = |scenario| {
@@ -60,7 +87,11 @@ fn everything_in_its_order() {
 #[test]
 fn each_build_gets_what_its_variant_and_scenario_ask_for() {
     let builder = engine(Quirks::default());
-    measure(&builder, &variants(BEFORE, AFTER), &options(&[Scenario::System], 2));
+    measure(
+        &builder,
+        &variants(BEFORE, AFTER),
+        &options(&[Scenario::System], 2),
+    );
     let requests = builder.requests();
     let measured: Vec<_> = requests
         .iter()
@@ -73,7 +104,12 @@ fn each_build_gets_what_its_variant_and_scenario_ask_for() {
             request.mount_namespace.as_deref(),
             Some("cachemount-0000000000000abc-1-0")
         );
-        assert!(request.build_args.iter().any(|(key, _)| key == "HTTP_PROXY"));
+        assert!(
+            request
+                .build_args
+                .iter()
+                .any(|(key, _)| key == "HTTP_PROXY")
+        );
         assert!(!request.dockerfile.starts_with(&request.context));
         assert!(!request.context.exists(), "the working copy is gone");
     }
@@ -128,7 +164,11 @@ fn a_builder_that_cannot_reach_us_is_measured_without_counting() {
     let builds = results.scenarios[0].outcomes[0].builds().unwrap();
     assert_eq!(builds[0].downloaded(), None);
     let asked = builder.requests();
-    assert!(asked.iter().all(|r| r.build_args.iter().all(|(key, _)| key != "HTTP_PROXY")));
+    assert!(
+        asked
+            .iter()
+            .all(|r| r.build_args.iter().all(|(key, _)| key != "HTTP_PROXY"))
+    );
 }
 
 #[test]
@@ -220,7 +260,9 @@ fn progress_is_told() {
                 done,
                 total,
                 ..
-            } => told.push(format!("{scenario} {variant} {repetition}/{of}, {done} of {total}")),
+            } => told.push(format!(
+                "{scenario} {variant} {repetition}/{of}, {done} of {total}"
+            )),
             Event::BuildEnded { seconds, bytes } => told.push(format!("{seconds} s, {bytes:?}")),
             Event::Working(_) | Event::Step(_) | Event::NotMeasured { .. } => {}
         })

@@ -251,7 +251,11 @@ impl Judge<'_> {
     fn removed(&self, path: &[u8], node: &Node) -> Class {
         // With its cache gone, an empty file in it is no mount point of its own.
         let holds_cache = self.below_mount(path).is_some_and(|target| {
-            self.options.allow_removed_caches && !self.before.below(target).all(|(_, node)| node.is_directory())
+            self.options.allow_removed_caches
+                && !self
+                    .before
+                    .below(target)
+                    .all(|(_, node)| node.is_directory())
         });
         if !holds_cache && self.near_mount(path) && holds_nothing(self.before, path, node) {
             return Class::MountStub {

@@ -51,6 +51,12 @@ pub struct Tool {
     /// Options under which a mount would break the image.
     #[serde(default)]
     pub refuse_flags: Vec<Words>,
+    /// Options that make it read from the cache alone.
+    #[serde(default)]
+    pub offline_flags: Vec<String>,
+    /// Variables that do the same.
+    #[serde(default)]
+    pub offline_env: Vec<String>,
     /// Commands that empty the cache.
     #[serde(default)]
     pub wipe: Vec<Wipe>,

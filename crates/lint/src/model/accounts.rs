@@ -46,9 +46,29 @@ pub struct AccountFact {
 pub struct Accounts {
     accounts: Vec<AccountFact>,
     groups: BTreeMap<String, Option<Id>>,
+    /// Ids that an account may have which is not listed: on some tags of the base image only.
+    maybe: Vec<u32>,
+    /// The password file was written to in a way that cannot be followed.
+    rewritten: bool,
 }
 
 impl Accounts {
+    /// Notes that an account of this id may exist.
+    pub fn add_maybe(&mut self, uid: u32) {
+        self.maybe.push(uid);
+    }
+
+    /// Notes that there may be accounts that nothing tells of.
+    pub fn note_rewritten(&mut self) {
+        self.rewritten = true;
+    }
+
+    /// Whether an account of this id may exist that is not listed.
+    #[must_use]
+    pub fn may_have(&self, uid: u32) -> bool {
+        self.rewritten || self.maybe.contains(&uid)
+    }
+
     /// Adds or replaces an account and the group of the same name.
     pub fn add(&mut self, account: AccountFact) {
         self.groups.entry(account.name.clone()).or_insert_with(|| account.gid.clone());
@@ -93,7 +113,14 @@ impl Accounts {
             Some("usermod") => self.usermod(fact),
             Some("groupmod") => {
                 let options = Options::read(&fact.words, &["-g", "--gid", "-n", "--new-name"]);
-                self.add_group(&options, &["-g", "--gid"]);
+                let old = options.operand(0).and_then(|name| self.group(&name));
+                if options.has(&["-g", "--gid"]) {
+                    let new = options.id(&["-g", "--gid"]);
+                    self.add_group(&options, &["-g", "--gid"]);
+                    for account in self.accounts.iter_mut().filter(|account| old.is_some() && account.gid == old) {
+                        account.gid.clone_from(&new);
+                    }
+                }
             }
             Some("userdel" | "deluser") => {
                 if let Some(name) = Options::read(&fact.words, &[]).operand(0) {

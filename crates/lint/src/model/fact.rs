@@ -54,6 +54,12 @@ pub struct Fact {
     pub span: Span,
     /// It stands in a loop.
     pub in_loop: bool,
+    /// It may not run although the step succeeds.
+    pub maybe: bool,
+    /// A `cd` stands before it, so relative paths are not below WORKDIR.
+    pub moved: bool,
+    /// The words of the loops around it, by variable.
+    pub loops: Vec<(String, Vec<Option<String>>)>,
     /// It stands in `$( … )`.
     pub substitution: bool,
     /// Something is redirected.
@@ -77,20 +83,33 @@ pub struct WordFact {
     pub span: Span,
     /// No part of it is a variable or a substitution.
     pub is_static: bool,
+    /// It is the script of `sh -c`, whose commands are seen as such.
+    pub is_script: bool,
+    /// The word as it stands in the text.
+    pub raw: String,
 }
 
 impl Fact {
     /// The command's name without its path.
     #[must_use]
     pub fn name(&self) -> Option<String> {
-        let value = self.words.first()?.value.as_ref()?;
+        let value = self.values().into_iter().next()??;
         Some(value.rsplit('/').next().unwrap_or_default().to_owned())
     }
 
-    /// The values of its words.
+    /// The values of its words. Of a command in a folder that is not known (`$VENV/bin/pip`), the name.
     #[must_use]
     pub fn values(&self) -> Vec<Option<String>> {
-        self.words.iter().map(|word| word.value.clone()).collect()
+        let mut values: Vec<_> = self.words.iter().map(|word| word.value.clone()).collect();
+        if let (Some(first), Some(word)) = (values.first_mut(), self.words.first())
+            && first.is_none()
+            && let Some((_, name)) = word.literal.rsplit_once('/')
+            && !name.is_empty()
+            && !name.contains('\u{0}')
+        {
+            *first = Some(name.to_owned());
+        }
+        values
     }
 }
 
@@ -131,7 +150,7 @@ impl Script {
                 fact.exec = true;
                 reader.facts.push(fact);
                 if let Some(script) = script
-                    && let Err(reason) = reader.script(script, 1)
+                    && let Err(reason) = reader.script(script, 1, &Context::of(&call))
                 {
                     return Self::Unknown(reason);
                 }
@@ -147,7 +166,7 @@ impl Script {
         let Some(span) = instruction.shell_text() else {
             return Self::Unknown("it is a script for another interpreter".to_owned());
         };
-        match reader.script(span, 0) {
+        match reader.script(span, 0, &Context::default()) {
             Ok(()) => Self::Shell {
                 lists: reader.lists,
                 facts: reader.facts,
@@ -160,6 +179,26 @@ impl Script {
 /// Scripts within scripts beyond this are taken as opaque.
 const MAX_SCRIPTS: usize = 3;
 
+/// What a script gets from the command that runs it.
+#[derive(Debug, Clone, Default)]
+struct Context {
+    user: Option<CallUser>,
+    clean_environment: bool,
+    assignments: Vec<(String, Option<String>)>,
+    exports: BTreeMap<String, Option<String>>,
+    maybe: bool,
+}
+
+impl Context {
+    fn of(call: &Call<'_>) -> Self {
+        Self {
+            user: (call.user != CallUser::Same).then(|| call.user.clone()),
+            clean_environment: call.clean_environment,
+            ..Self::default()
+        }
+    }
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     state: &'a State,
@@ -168,10 +207,15 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn script(&mut self, span: Span, depth: usize) -> Result<(), String> {
+    fn script(&mut self, span: Span, depth: usize, context: &Context) -> Result<(), String> {
         let list = shell::parse(self.bytes, span).map_err(|error| format!("its shell script is not understood: {error}"))?;
-        let mut variables: BTreeMap<String, Option<String>> = BTreeMap::new();
-        let mut exports: BTreeMap<String, Option<String>> = BTreeMap::new();
+        let mut variables: BTreeMap<String, Option<String>> = context.exports.clone();
+        let mut exports: BTreeMap<String, Option<String>> = context.exports.clone();
+        for (name, value) in &context.assignments {
+            variables.insert(name.clone(), value.clone());
+            exports.insert(name.clone(), value.clone());
+        }
+        let mut moved = false;
         for site in shell::sites(&list) {
             self.note_assignments(&site, &mut variables, &mut exports);
             for (name, _) in &site.inside.loops {
@@ -185,12 +229,26 @@ impl Reader<'_> {
             fact.exports.clone_from(&exports);
             fact.redirected = !site.simple.redirects.is_empty();
             fact.assignment_spans = site.simple.assignments.iter().map(|a| (a.name.clone(), a.span)).collect();
+            fact.maybe |= context.maybe;
+            fact.clean_environment |= context.clean_environment;
+            if let Some(user) = context.user.as_ref().filter(|_| fact.user == CallUser::Same) {
+                fact.user = user.clone();
+            }
+            fact.moved = moved;
+            moved |= matches!(fact.name().as_deref(), Some("cd" | "pushd"));
+            let inner = Context {
+                user: (fact.user != CallUser::Same).then(|| fact.user.clone()),
+                clean_environment: fact.clean_environment,
+                assignments: fact.assignments.clone(),
+                exports: exports.clone(),
+                maybe: fact.maybe,
+            };
             self.facts.push(fact);
             if let Some(script) = script {
                 if depth == MAX_SCRIPTS {
                     return Err("its scripts are nested too deeply".to_owned());
                 }
-                self.script(script, depth + 1)?;
+                self.script(script, depth + 1, &inner)?;
             }
         }
         self.lists.push(list);
@@ -206,9 +264,9 @@ impl Reader<'_> {
         let words = &site.simple.words;
         let certain = !site.inside.branch && !site.inside.in_loop && !site.inside.function && !site.inside.substitution;
         let command = words.first().and_then(Word::static_value);
-        let mut set = |name: &str, value: Option<String>, export: bool| {
+        let set = |name: &str, value: Option<String>, export: bool, variables: &mut BTreeMap<String, Option<String>>, exports: &mut BTreeMap<String, Option<String>>| {
             let value = value.filter(|_| certain);
-            if export || self.state.env.contains_key(name) || self.state.args.contains_key(name) {
+            if export || name == "HOME" || self.state.env.contains_key(name) || self.state.args.contains_key(name) {
                 exports.insert(name.to_owned(), value.clone());
             } else if exports.contains_key(name) {
                 exports.insert(name.to_owned(), value.clone());
@@ -219,23 +277,29 @@ impl Reader<'_> {
             None if words.is_empty() => {
                 for assignment in &site.simple.assignments {
                     let value = assignment.value.as_ref().and_then(|word| word.resolve(&|name| lookup(self.state, &BTreeMap::new(), name)));
-                    set(&assignment.name, value, false);
+                    set(&assignment.name, value, false, variables, exports);
                 }
             }
             Some("export" | "declare" | "typeset" | "readonly" | "local") => {
                 for word in &words[1..] {
                     let value = word.resolve(&|name| lookup(self.state, &BTreeMap::new(), name));
                     match value.as_deref().and_then(|text| text.split_once('=')) {
-                        Some((name, value)) => set(name, Some(value.to_owned()), true),
+                        Some((name, value)) => set(name, Some(value.to_owned()), true, variables, exports),
+                        // `export NAME` exports what it is by now.
+                        None if value.as_deref().is_some_and(|name| variables.contains_key(name)) => {
+                            let name = value.clone().unwrap_or_default();
+                            let known = variables.get(&name).cloned().flatten();
+                            exports.insert(name, known);
+                        }
                         None => {
                             if let Some(Part::Literal { text, .. }) = word.parts.first() {
                                 let (name, known) = match text.split_once('=') {
                                     Some((name, _)) => (name, None),
                                     None => (text.as_str(), value.as_ref().and(Some(()))),
                                 };
-                                // `export NAME` alone exports what it is; `NAME=$(…)` is unknown.
+                                // `NAME=$(…)` is unknown.
                                 if known.is_none() {
-                                    set(name, None, true);
+                                    set(name, None, true, variables, exports);
                                 }
                             }
                         }
@@ -245,7 +309,7 @@ impl Reader<'_> {
             Some("read" | "unset" | "getopts" | "mapfile") => {
                 for word in &words[1..] {
                     if let Some(name) = word.static_value() {
-                        set(&name, None, false);
+                        set(&name, None, false, variables, exports);
                     }
                 }
             }
@@ -256,7 +320,15 @@ impl Reader<'_> {
     fn fact(&self, call: &Call<'_>, span: Span, inside: Option<&Inside<'_>>, variables: &BTreeMap<String, Option<String>>) -> Fact {
         let look = |name: &str| lookup(self.state, variables, name);
         Fact {
-            words: call.words.iter().map(|word| self.word(word, &look)).collect(),
+            words: call
+                .words
+                .iter()
+                .map(|word| {
+                    let mut fact = self.word(word, &look);
+                    fact.is_script = call.script.is_some_and(|script| word.span.contains(script));
+                    fact
+                })
+                .collect(),
             assignments: call
                 .assignments
                 .iter()
@@ -271,6 +343,17 @@ impl Reader<'_> {
             more_arguments: call.more_arguments,
             span,
             in_loop: inside.is_some_and(|inside| inside.in_loop),
+            maybe: inside.is_some_and(|inside| inside.maybe),
+            moved: false,
+            loops: inside
+                .map(|inside| {
+                    inside
+                        .loops
+                        .iter()
+                        .map(|(name, words)| ((*name).to_owned(), words.iter().map(|word| word.resolve(&look)).collect()))
+                        .collect()
+                })
+                .unwrap_or_default(),
             substitution: inside.is_some_and(|inside| inside.substitution),
             redirected: false,
             exec: false,
@@ -302,6 +385,8 @@ impl Reader<'_> {
             arg_behind_equals: behind_equals,
             span: word.span,
             is_static: word.static_value().is_some(),
+            is_script: false,
+            raw: String::from_utf8_lossy(&self.bytes[word.span.range()]).into_owned(),
         }
     }
 }

@@ -14,6 +14,7 @@ pub use accounts::{AccountFact, Accounts, Id};
 pub use fact::{Fact, Script, WordFact};
 pub use mount::{MountFlag, clean, effective_id};
 pub use stage::{Base, Copy, Run, Stage, StageStep};
+pub(crate) use stage::variable_pattern;
 pub use state::{State, User};
 
 use crate::knowledge::Knowledge;
@@ -71,12 +72,27 @@ impl<'a> Model<'a> {
         })
     }
 
-    /// The stages that are built from this one, directly or not, itself included.
+    /// The stages that are or may be built from this one, directly or not, itself included.
     #[must_use]
     pub fn descendants(&self, stage: usize) -> Vec<usize> {
-        (0..self.stages.len())
-            .filter(|candidate| self.ancestry(*candidate).any(|ancestor| ancestor == stage))
-            .collect()
+        let mut family = vec![stage];
+        for candidate in stage + 1..self.stages.len() {
+            let of_family = match self.stages[candidate].base {
+                Base::Stage(parent) => family.contains(&parent),
+                _ => false,
+            };
+            if of_family || self.stages[candidate].maybe_bases.iter().any(|parent| family.contains(parent)) {
+                family.push(candidate);
+            }
+        }
+        family
+    }
+
+    /// The instructions of a stage, `FROM` excluded.
+    #[must_use]
+    pub fn stage_instructions(&self, stage: usize) -> std::ops::Range<usize> {
+        let next = self.stages.get(stage + 1).map_or(self.instructions.len(), |next| next.from);
+        self.stages[stage].from + 1..next
     }
 
     /// Every `RUN` with its stage.

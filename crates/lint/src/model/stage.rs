@@ -11,7 +11,7 @@ use super::fact::Script;
 use super::mount::{MountFlag, clean};
 use super::state::{State, User};
 use super::SharedState;
-use crate::knowledge::{Image, ImageRef, Knowledge};
+use crate::knowledge::{Glob, ImageRef, Knowledge};
 
 /// What a stage starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Stage {
     pub written_name: Option<String>,
     /// What it starts from.
     pub base: Base,
+    /// Earlier stages that it may start from instead, because `FROM` holds a variable.
+    pub maybe_bases: Vec<usize>,
     /// Its `FROM`, as an index into the instructions.
     pub from: usize,
     /// `--platform` as written.
@@ -187,6 +189,7 @@ impl Reader<'_> {
             _ => None,
         };
         let base = self.base(&written);
+        let maybe_bases = self.maybe_bases(&written);
         self.state = match &base {
             Base::Stage(parent) => {
                 let mut state = Rc::clone(&self.ends[*parent]);
@@ -201,10 +204,15 @@ impl Reader<'_> {
             Base::Image { name, .. } => Rc::new(image_state(name, self.knowledge)),
             Base::Unknown(_) => Rc::new(unknown_image_state()),
         };
+        if maybe_bases.len() > 1 {
+            // Another value of the variable, another stage with users and variables of its own.
+            Rc::make_mut(&mut self.state).user.assumed = true;
+        }
         self.stages.push(Stage {
             name: written_name.as_ref().map(|name| name.to_lowercase()),
             written_name,
             base,
+            maybe_bases,
             from: index,
             platform: statement.flag("platform").map(str::to_owned),
             steps: Vec::new(),
@@ -231,6 +239,17 @@ impl Reader<'_> {
         }
     }
 
+    /// The stages whose names a `FROM` with a variable may come to.
+    fn maybe_bases(&self, written: &str) -> Vec<usize> {
+        if !written.contains('$') {
+            return Vec::new();
+        }
+        let pattern = variable_pattern(written);
+        (0..self.stages.len())
+            .filter(|index| self.stages[*index].name.as_deref().is_some_and(|name| pattern.matches(name)))
+            .collect()
+    }
+
     fn run(&mut self, index: usize) -> Run {
         let instruction = self.instructions[index];
         let state = Rc::clone(&self.state);
@@ -252,6 +271,10 @@ impl Reader<'_> {
             for fact in script.facts() {
                 next.accounts.follow(fact);
             }
+        }
+        let arguments = &instruction.text.bytes()[instruction.statement.arguments_span.start..];
+        if arguments.windows(11).any(|window| window == b"/etc/passwd") {
+            Rc::make_mut(&mut self.state).accounts.note_rewritten();
         }
         self.note_superuser(&script);
         Run {
@@ -354,6 +377,23 @@ impl Reader<'_> {
     }
 }
 
+/// The text with `*` for every variable, in lower case as stage names are compared.
+pub(crate) fn variable_pattern(written: &str) -> Glob {
+    let mut pattern = String::new();
+    let mut rest = written;
+    while let Some(at) = rest.find('$') {
+        pattern.push_str(&rest[..at]);
+        pattern.push('*');
+        rest = &rest[at + 1..];
+        rest = match rest.strip_prefix('{') {
+            Some(inner) => inner.split_once('}').map_or("", |(_, behind)| behind),
+            None => rest.trim_start_matches(|char: char| char == '_' || char.is_ascii_alphanumeric()),
+        };
+    }
+    pattern.push_str(rest);
+    Glob::new(pattern.to_lowercase())
+}
+
 fn absolute(path: &str, workdir: Option<&str>) -> Option<String> {
     if path.starts_with('/') {
         return Some(clean(path));
@@ -397,7 +437,7 @@ fn image_state(name: &str, knowledge: &Knowledge) -> State {
         };
     };
     let mut state = State {
-        accounts: base_accounts(Some(image)),
+        accounts: base_accounts(reference.distro(Some(image)).map(|(distro, _)| distro).as_deref()),
         env: image.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
         workdir: image.workdir.clone().or_else(|| Some("/".to_owned())),
         foreign_shell: windows.then(|| "cmd".to_owned()),
@@ -407,6 +447,8 @@ fn image_state(name: &str, knowledge: &Knowledge) -> State {
         // "since" and notes mean: only on some tags; such an account is not relied on.
         if account.since.is_none() && account.note.is_none() {
             state.accounts.add(account_fact(account));
+        } else {
+            state.accounts.add_maybe(account.uid);
         }
     }
     if let Some(user) = &image.user {
@@ -432,7 +474,7 @@ fn account_fact(account: &crate::knowledge::Account) -> AccountFact {
 }
 
 /// Accounts that every distribution has, with the same ids on those that are told apart here.
-fn base_accounts(image: Option<&Image>) -> Accounts {
+fn base_accounts(distro: Option<&str>) -> Accounts {
     let mut accounts = Accounts::default();
     let mut add = |name: &str, id: u32, home: &str| {
         accounts.add(AccountFact {
@@ -443,7 +485,7 @@ fn base_accounts(image: Option<&Image>) -> Accounts {
         });
     };
     add("root", 0, "/root");
-    if image.is_some_and(|image| matches!(image.distro.as_deref(), Some("debian" | "ubuntu"))) {
+    if matches!(distro, Some("debian" | "ubuntu")) {
         add("nobody", 65534, "/nonexistent");
         add("www-data", 33, "/var/www");
     }

@@ -139,7 +139,7 @@ impl State {
             },
             (None, Some(uid)) => {
                 // Without an account the group is 0 and HOME is /; but an unknown image may have one.
-                let known = !self.unknown_base;
+                let known = !self.unknown_base && !self.accounts.may_have(uid);
                 User {
                     name: None,
                     uid: Some(Id::literal(uid).with_arg(arg)),

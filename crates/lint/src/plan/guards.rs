@@ -1,9 +1,10 @@
 //! What stands in the way of a mount.
 
+use super::locate::{is_standing, refers};
 use super::paths::{Relation, relation};
-use super::uses::is_use;
+use super::uses::{find_uses, is_use};
 use crate::knowledge::{CacheDir, Tool};
-use crate::model::{Fact, Model, Run, Script, StageStep, WordFact};
+use crate::model::{Fact, Model, Run, Script, StageStep, variable_pattern};
 
 /// Why a tool's directory was not mounted. The texts complete "left alone: …".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +79,11 @@ pub enum Obstacle {
     NeedsRoot(String),
     /// The frontend named by `# syntax` has no mounts.
     OldSyntax(String),
+    /// A step reads from the cache alone, so what is in the image counts.
+    Offline {
+        /// 1-based line.
+        line: usize,
+    },
     /// A file of the base image empties the cache, and there is no way to name a replacement.
     CannotHide(String),
 }
@@ -112,6 +118,7 @@ impl Obstacle {
                 format!("while the step runs, the mount's parent `{parent}` would belong to root, and `{command}` may want to write there")
             }
             Self::NeedsRoot(user) => format!("it works for root only, and the step runs as `{user}`"),
+            Self::Offline { line } => format!("line {line} works offline, from what the image has in the cache"),
             Self::CannotHide(file) => format!(
                 "the base image's `{file}` empties the cache; the image is written with a variable, and stages are referred to by number, so no stage can be added to hide it"
             ),
@@ -146,7 +153,7 @@ impl Obstacle {
 /// Whether a directory of the tool may be mounted in this step, as far as the rest of the file goes.
 pub fn check_surroundings(model: &Model<'_>, stage: usize, run: &Run, place: &str) -> Result<(), Obstacle> {
     copied_in(model, stage, run, place)?;
-    copied_out(model, stage, place)?;
+    copied_out(model, stage, run, place)?;
     read_later(model, stage, run, place)
 }
 
@@ -175,27 +182,43 @@ fn copied_in(model: &Model<'_>, stage: usize, run: &Run, place: &str) -> Result<
 }
 
 /// `COPY --from=STAGE DIR` anywhere.
-fn copied_out(model: &Model<'_>, stage: usize, place: &str) -> Result<(), Obstacle> {
+fn copied_out(model: &Model<'_>, stage: usize, run: &Run, place: &str) -> Result<(), Obstacle> {
     let family = model.descendants(stage);
     let in_family = |from: &str| {
+        let lower = from.to_lowercase();
         family.iter().any(|member| {
-            model.stages[*member].name.as_deref() == Some(&from.to_lowercase()) || from.parse() == Ok(*member)
+            let name = model.stages[*member].name.as_deref();
+            name == Some(&lower)
+                || from.parse() == Ok(*member)
+                || (from.contains('$') && name.is_some_and(|name| variable_pattern(from).matches(name)))
         })
+    };
+    // The directory, something in it, or a directory that would not be there without it.
+    let copies = |source: &str| {
+        let known = source.split('$').next().unwrap_or_default();
+        if known.len() < source.len() {
+            return known.len() > 1 && (place.starts_with(known) || relation(known, place) == Relation::Within);
+        }
+        let absolute = format!("/{}", source.trim_start_matches('/'));
+        match relation(&absolute, place) {
+            Relation::Within => true,
+            Relation::Above => !is_standing(run, &absolute),
+            Relation::Apart => false,
+        }
     };
     for other in &model.stages {
         for step in &other.steps {
             let (instruction, copied) = match step {
                 StageStep::Copy(copy) => (
                     copy.instruction,
-                    copy.from.as_deref().is_some_and(in_family)
-                        && copy.sources.iter().any(|source| relation(source, place) == Relation::Within),
+                    copy.from.as_deref().is_some_and(in_family) && copy.sources.iter().any(|source| copies(source)),
                 ),
                 StageStep::Run(run) => (
                     run.instruction,
                     run.mounts.iter().any(|mount| {
                         mount.kind == "bind"
                             && mount.from.as_deref().is_some_and(in_family)
-                            && mount.source.as_deref().is_some_and(|source| relation(source, place) == Relation::Within)
+                            && mount.source.as_deref().is_some_and(copies)
                     }),
                 ),
                 StageStep::Other(_) => continue,
@@ -210,20 +233,54 @@ fn copied_out(model: &Model<'_>, stage: usize, place: &str) -> Result<(), Obstac
     Ok(())
 }
 
-/// A later step of this stage, or of one built on it, names the directory.
+/// A later step of this stage, or of one built on it, refers to the directory.
 fn read_later(model: &Model<'_>, stage: usize, run: &Run, place: &str) -> Result<(), Obstacle> {
     for (_, later) in later_runs(model, stage, run) {
         if later.mounts.iter().any(|mount| mount.target.as_deref().is_some_and(|target| relation(target, place) == Relation::Within)) {
             continue;
         }
         for fact in later.script.facts() {
-            if is_removal(fact) {
+            // `rm -f` bears that there is nothing; without `-f`, and for `find`, the directory must be there.
+            let forced = fact.name().as_deref() == Some("rm")
+                && fact.words.iter().any(|word| word.literal.starts_with('-') && !word.literal.starts_with("--") && word.literal.contains('f') || word.literal == "--force");
+            if forced {
                 continue;
             }
-            if let Some(word) = fact.words.iter().find(|word| names(word, place)) {
+            if let Some(word) = fact.words.iter().skip(1).find(|word| refers(later, fact, word, place)) {
                 return Err(Obstacle::NeededLater {
                     line: model.line_of(later.instruction),
                     what: format!("`{}`", word.literal.replace('\u{0}', "…")),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A step before or after this one that works offline counts on what the image has.
+pub fn check_offline(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool) -> Result<(), Obstacle> {
+    if tool.offline_flags.is_empty() && tool.offline_env.is_empty() {
+        return Ok(());
+    }
+    let family: Vec<usize> = model.ancestry(stage).chain(model.descendants(stage)).collect();
+    for (member, other) in model.runs() {
+        if !family.contains(&member) || !(std::ptr::eq(other, run) || !find_uses(other, tool).is_empty()) {
+            continue;
+        }
+        for usage in find_uses(other, tool) {
+            let fact = &other.script.facts()[usage.fact];
+            let by_flag = fact.words.iter().any(|word| tool.offline_flags.iter().any(|flag| word.literal == *flag));
+            let by_env = tool.offline_env.iter().any(|name| {
+                use cachemount_syntax::expand::Variable;
+                match super::places::variable(other, tool, fact, name) {
+                    Variable::Value(value) => !matches!(value.as_str(), "" | "0" | "false"),
+                    Variable::Unknown => true,
+                    Variable::Unset => false,
+                }
+            });
+            if by_flag || by_env {
+                return Err(Obstacle::Offline {
+                    line: model.line_of(other.instruction),
                 });
             }
         }
@@ -248,11 +305,11 @@ pub fn check_step(run: &Run, tool: &Tool, cache: &CacheDir, place: &str) -> Resu
         if is_removal(fact) || (own && !cache.flags.is_empty()) {
             continue;
         }
-        if let Some(word) = fact.words.iter().skip(1).find(|word| names(word, place)) {
-            // `mkdir -p` and `chown` of the place prepare it; both work on a mount, and the image keeps what it had.
-            if matches!(fact.name().as_deref(), Some("mkdir" | "echo" | "printf" | "export" | "declare" | "readonly")) {
-                continue;
-            }
+        // `mkdir` of the place prepares it, and works on a mount; the others only say or set its name.
+        if matches!(fact.name().as_deref(), Some("mkdir" | "echo" | "printf" | "export" | "declare" | "readonly")) {
+            continue;
+        }
+        if let Some(word) = fact.words.iter().skip(1).find(|word| refers(run, fact, word, place)) {
             return Err(Obstacle::ReadHere(word.literal.replace('\u{0}', "…")));
         }
     }
@@ -263,28 +320,63 @@ pub fn check_step(run: &Run, tool: &Tool, cache: &CacheDir, place: &str) -> Resu
 pub fn check_index(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, cache: &CacheDir) -> Result<(), Obstacle> {
     for (_, later) in later_runs(model, stage, run) {
         let line = model.line_of(later.instruction);
-        let reason = match &later.script {
-            Script::Unknown(_) => Some("a script that cannot be read".to_owned()),
-            script => {
-                let mut fetched = false;
-                script.facts().iter().find_map(|fact| {
-                    fetched |= is_use(tool, fact, &cache.fetched_by);
-                    if fetched {
-                        return None;
-                    }
-                    let name = fact.name()?;
-                    if is_use(tool, fact, &cache.needed_by) || cache.needed_by_commands.contains(&name) {
-                        return Some(format!("`{name}`"));
-                    }
-                    runs_a_script(fact).then(|| format!("the script `{}`", fact.words[0].literal.replace('\u{0}', "…")))
-                })
+        let mut fetched = false;
+        let needs = later.script.facts().iter().find_map(|fact| {
+            fetched |= !fact.maybe && is_use(tool, fact, &cache.fetched_by);
+            if fetched {
+                return None;
             }
-        };
-        if let Some(what) = reason {
+            let Some(name) = fact.name() else {
+                return Some(format!("`{}`", fact.words.first().map_or("", |word| &word.raw)));
+            };
+            if is_use(tool, fact, &cache.needed_by) || cache.needed_by_commands.contains(&name) || name == "eval" {
+                return Some(format!("`{name}`"));
+            }
+            runs_a_script(fact).then(|| format!("the script `{}`", fact.words[0].literal.replace('\u{0}', "…")))
+        });
+        let what = needs.or_else(|| (!fetched && speaks_of(model, later, tool)).then(|| "a text that names it".to_owned()));
+        if let Some(what) = what {
             return Err(Obstacle::NeededLater { line, what });
+        }
+        if matches!(later.script, Script::Unknown(_)) {
+            return Err(Obstacle::NeededLater {
+                line,
+                what: "a script that cannot be read".to_owned(),
+            });
+        }
+    }
+    // `ONBUILD` runs in images that are built on this one.
+    for member in model.descendants(stage) {
+        for index in model.stage_instructions(member) {
+            let instruction = model.instructions[index];
+            let onbuild = instruction.statement.keyword == cachemount_syntax::Keyword::Onbuild;
+            if onbuild && names_command(instruction.text.bytes(), tool) {
+                return Err(Obstacle::NeededLater {
+                    line: model.line_of(index),
+                    what: "`ONBUILD`".to_owned(),
+                });
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a step's text names the tool although no command of the step is the tool: `eval "apt-get …"`, another
+/// interpreter's script.
+fn speaks_of(model: &Model<'_>, run: &Run, tool: &Tool) -> bool {
+    let known = run
+        .script
+        .facts()
+        .iter()
+        .any(|fact| tool.commands.iter().any(|command| command.matches(&fact.values(), true)));
+    !known && names_command(&model.instructions[run.instruction].text.bytes()[model.instructions[run.instruction].statement.arguments_span.start..], tool)
+}
+
+/// Whether one of the tool's commands stands in a text as a word of its own.
+fn names_command(text: &[u8], tool: &Tool) -> bool {
+    let text = String::from_utf8_lossy(text);
+    text.split(|char: char| !(char.is_ascii_alphanumeric() || char == '-'))
+        .any(|word| tool.commands.iter().any(|command| command.len() == 1 && command.matches(&[Some(word.to_owned())], true)))
 }
 
 /// Whether the command runs a script whose commands cannot be seen: by path, or handed to a shell.
@@ -308,17 +400,6 @@ pub fn is_removal(fact: &Fact) -> bool {
     }
 }
 
-/// Whether a word names the directory or something in it.
-fn names(word: &WordFact, place: &str) -> bool {
-    let text = word.value.as_deref().unwrap_or(&word.literal);
-    text.match_indices(place).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let behind = text[at + place.len()..].chars().next();
-        !before.is_some_and(|char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-' | '/'))
-            && !behind.is_some_and(|char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-'))
-    })
-}
-
 /// While a step runs, directories between the home and the mount that the image lacks belong to root.
 pub fn check_parents(run: &Run, tool: &Tool, home: Option<&str>, place: &str, uid: u32) -> Result<(), Obstacle> {
     let Some(home) = home.filter(|_| uid != 0) else { return Ok(()) };
@@ -334,7 +415,7 @@ pub fn check_parents(run: &Run, tool: &Tool, home: Option<&str>, place: &str, ui
     for fact in run.script.facts() {
         let name = fact.name().unwrap_or_default();
         let own = tool.commands.iter().any(|command| command.matches(&fact.values(), true));
-        let names_parent = fact.words.iter().any(|word| names(word, &parent));
+        let names_parent = fact.words.iter().any(|word| super::locate::names(word, &parent));
         if (!own && !harmless.contains(&name.as_str())) || (names_parent && name != "rm") {
             return Err(Obstacle::RootOwnedParent {
                 parent,

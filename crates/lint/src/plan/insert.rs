@@ -1,6 +1,6 @@
 //! Where and how a mount is written.
 
-use cachemount_syntax::{Instruction, PieceKind};
+use cachemount_syntax::{Instruction, PieceKind, Span};
 
 use super::removal::line_end;
 use crate::edit::Edit;
@@ -41,6 +41,12 @@ pub fn insert_mounts(source: &[u8], instruction: &Instruction, escape: u8, mount
     let line_end = instruction_line_end(source, instruction);
     let indent = indent(source, instruction);
     let mut text = String::new();
+    // Behind other flags on the command's own line, the first mount begins a new one.
+    let flags_end = instruction.statement.flags.last().map(|flag| instruction.source(flag.span).end);
+    let glued = flags_end.filter(|end| source[*end..at].iter().all(|byte| matches!(byte, b' ' | b'\t')));
+    if glued.is_some() {
+        text = format!(" {}{line_end}{indent}", char::from(escape));
+    }
     for mount in mounts {
         text.push_str(&mount.0);
         text.push(' ');
@@ -48,7 +54,10 @@ pub fn insert_mounts(source: &[u8], instruction: &Instruction, escape: u8, mount
         text.push_str(&line_end);
         text.push_str(&indent);
     }
-    Edit::insert(at, text)
+    match glued {
+        Some(end) => Edit::replace(Span::new(end, at), text),
+        None => Edit::insert(at, text),
+    }
 }
 
 /// The indentation of the step's first continued line, else four blanks.

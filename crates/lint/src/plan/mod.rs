@@ -3,6 +3,7 @@
 
 mod guards;
 mod insert;
+mod locate;
 mod paths;
 mod places;
 mod removal;
@@ -11,7 +12,7 @@ mod switches;
 mod uses;
 mod wipes;
 
-pub use guards::Obstacle;
+pub use guards::{Obstacle, check_index};
 pub use insert::{MountText, insert_mounts};
 pub use paths::{Relation, relation};
 pub use step::{DirPlan, DirState, Step, ToolPlan, lending_stage, mount_id, old_syntax, owner, root_stage};

@@ -122,8 +122,10 @@ pub fn variable(run: &Run, tool: &Tool, fact: &Fact, name: &str) -> Variable {
     if let Some((_, value)) = fact.exports.iter().find(|(set, _)| tool.is_env(name, set)) {
         return known(value);
     }
-    let set = run.state.env.iter().chain(&run.state.args).find(|(set, _)| tool.is_env(name, set));
-    match set {
+    let set: Vec<_> = run.state.env.iter().chain(&run.state.args).filter(|(set, _)| tool.is_env(name, set)).collect();
+    match set.first() {
+        // Two spellings with two values: which one counts depends on their order.
+        Some((_, value)) if set.iter().any(|(_, other)| other != value) && tool.ignore_case_env => Variable::Unknown,
         Some((_, value)) => known(value),
         // An unknown base image may set it; that is assumed not to be the case, and the fix says so by being unsafe.
         None => Variable::Unset,

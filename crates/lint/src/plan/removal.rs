@@ -86,13 +86,75 @@ impl<'a> Removal<'a> {
         if list.items[start..end].iter().any(|item| matches!(item.separator, Some((Separator::Background, _)))) {
             return None;
         }
+        if let Some(edit) = self.own_lines(list, start, end) {
+            edits.push(if end < list.items.len() || self.leaves_zero(list, start - 1) {
+                edit
+            } else {
+                self.stand_in(first.and_or.span, last.and_or.span)?
+            });
+            return Some(());
+        }
         if end == list.items.len() {
-            let before = list.items[start - 1].and_or.span.end;
-            edits.push(self.tail(before, last.and_or.span.end)?);
+            let before = &list.items[start - 1].and_or;
+            if self.leaves_zero(list, start - 1) {
+                edits.push(self.tail(before.span.end, last.and_or.span.end)?);
+            } else {
+                // What the step ends with was the clean-up's success; something must still end it so.
+                edits.push(self.stand_in(first.and_or.span, last.and_or.span)?);
+            }
         } else {
+            // The next command may ask how this one ended.
+            let next = list.items[end].and_or.span;
+            if self.instruction.text.bytes()[next.range()].windows(2).any(|two| two == b"$?") {
+                return None;
+            }
             edits.push(self.middle(first.and_or.span.start, list.items[end].and_or.span.start)?);
         }
         Some(())
+    }
+
+    /// Whether a list that gets as far as the end of this item has the status 0 there: under `set -e`, one plain command.
+    fn leaves_zero(&self, list: &List, item: usize) -> bool {
+        let strict = list.items[..item].iter().any(|item| item.and_or.links.iter().any(|link| sets_errexit(&link.pipeline.commands)))
+            || self.outer_errexit(list.span.start);
+        let links = &list.items[item].and_or.links;
+        let [link] = links.as_slice() else { return false };
+        let background = matches!(list.items[item].separator, Some((Separator::Background, _)));
+        strict && !background && !link.pipeline.negated && link.pipeline.commands.iter().all(|command| matches!(command, Command::Simple(_)))
+    }
+
+    /// `set -e` somewhere in front, outside this list.
+    fn outer_errexit(&self, before: usize) -> bool {
+        let text = String::from_utf8_lossy(&self.instruction.text.bytes()[..before]).into_owned();
+        text.split(['\n', ';', '&']).any(|command| {
+            let mut words = command.split_whitespace().skip_while(|word| word.starts_with("--") || *word == "RUN");
+            words.next() == Some("set") && words.any(|word| word == "errexit" || (word.starts_with('-') && word.contains('e')))
+        })
+    }
+
+    /// `true` in place of commands that go.
+    fn stand_in(&self, first: Span, last: Span) -> Option<Edit> {
+        let span = Span::new(self.instruction.text.source_offset(first.start), self.instruction.text.source_offset(last.end - 1) + 1);
+        (self.comments(span).is_empty() && self.no_script_comment(span)).then(|| Edit::replace(span, "true"))
+    }
+
+    /// In a here-document, items that have their lines for themselves go with these lines and nothing else.
+    fn own_lines(&self, list: &List, start: usize, end: usize) -> Option<Edit> {
+        if self.instruction.heredocs.is_empty() {
+            return None;
+        }
+        let text = self.instruction.text.bytes();
+        let (first, last) = (list.items[start].and_or.span, list.items[end - 1].and_or.span);
+        let line_start = text[..first.start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let line_end = text[last.end..].iter().position(|byte| *byte == b'\n').map(|at| last.end + at + 1)?;
+        let blank = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_whitespace);
+        let alone = line_start > 0 && blank(&text[line_start..first.start]) && blank(&text[last.end..line_end]);
+        // Between them nothing but them.
+        let between = list.items[start..end]
+            .windows(2)
+            .all(|pair| blank(&text[pair[0].and_or.span.end..pair[1].and_or.span.start]));
+        let span = Span::new(self.instruction.text.source_offset(line_start), self.instruction.text.source_offset(line_end - 1) + 1);
+        (alone && between).then(|| Edit::delete(span))
     }
 
     /// Whether a whole chain goes: all its commands do, but for `|| true` behind them.
@@ -219,16 +281,18 @@ impl<'a> Removal<'a> {
             .collect()
     }
 
-    /// In a here-document, comments are part of the script; a region with one in it is left as it is.
+    /// In a here-document, comments are part of the script; a region with what may be one in it is left as it is.
     fn no_script_comment(&self, span: Span) -> bool {
-        if self.instruction.heredocs.is_empty() {
-            return true;
-        }
-        !self.source[span.range()]
-            .split(|byte| *byte == b'\n')
-            .skip(1)
-            .any(|line| line.trim_ascii_start().starts_with(b"#"))
+        self.instruction.heredocs.is_empty() || !self.source[span.range()].contains(&b'#')
     }
+}
+
+/// `set -e`, in whatever bundle.
+fn sets_errexit(commands: &[Command]) -> bool {
+    let [Command::Simple(simple)] = commands else { return false };
+    let words: Vec<String> = simple.words.iter().filter_map(|word| word.static_value()).collect();
+    words.first().is_some_and(|word| word == "set")
+        && words.iter().any(|word| word == "errexit" || (word.starts_with('-') && !word.starts_with("--") && word.contains('e')))
 }
 
 /// `true` or `:`.

@@ -5,7 +5,7 @@ use super::switches::{self, Companion, From, Hidden};
 use super::uses::{Use, find_uses};
 use super::{Obstacle, Relation, guards, relation, wipes};
 use crate::edit::Safety;
-use crate::knowledge::{CacheDir, Knowledge, Scope, Tool};
+use crate::knowledge::{CacheDir, Holds, Knowledge, Scope, Tool};
 use crate::model::{Base, Id, Model, Run, User};
 
 /// A `RUN` step with its plan.
@@ -96,14 +96,10 @@ impl<'m> ToolPlan<'m> {
         Some(Self { tool, uses, dirs })
     }
 
-    /// The directories that are mounted or can be.
+    /// The directories that are mounted or can be. Of a mount that lies deeper than the tool's directory, the mount.
     #[must_use]
-    pub fn mounted_places(&self, with_missing: bool) -> Vec<String> {
-        self.dirs
-            .iter()
-            .filter(|dir| matches!(dir.state, DirState::Mounted(_)) || (with_missing && matches!(dir.state, DirState::Missing(_))))
-            .filter_map(|dir| dir.place.as_ref().map(|place| place.path.clone()))
-            .collect()
+    pub fn mounted_places(&self, run: &Run, with_missing: bool) -> Vec<String> {
+        mounted_places(run, &self.dirs, with_missing)
     }
 
     /// The user that runs the tool; the same for all its commands, or the plan is blocked.
@@ -117,15 +113,49 @@ impl<'m> ToolPlan<'m> {
         let mut companions = switches::switch_on(model, run, self.tool, &self.uses)?;
         companions.extend(wipes::take_out(model, run, self.tool, places)?);
         companions.extend(switches::set_env(model, run, self.tool, &self.uses));
-        companions.extend(switches::keep_downloads(model, stage, run, self.tool, &self.uses));
+        let downloads = self
+            .dirs
+            .iter()
+            .any(|dir| dir.cache.holds.contains(&Holds::Download) && matches!(dir.state, DirState::Mounted(_) | DirState::Missing(_)));
+        if downloads {
+            companions.extend(switches::keep_downloads(model, stage, run, self.tool, &self.uses));
+        }
         Ok(companions)
     }
 
-    /// The file of the base image to hide from the step.
+    /// The file of the base image to hide from the step: only where the whole of a directory that it empties is mounted, or
+    /// what it no longer deletes would end up in the image.
     #[must_use]
     pub fn hidden(&self, model: &Model<'_>, stage: usize, run: &Run) -> Option<Hidden> {
-        switches::hide(model, stage, run, self.tool)
+        let whole = self.dirs.iter().any(|dir| {
+            dir.cache.holds.contains(&Holds::Download)
+                && match (&dir.state, &dir.place) {
+                    (DirState::Missing(_), _) => true,
+                    (DirState::Mounted(index), Some(place)) => run.mounts[*index]
+                        .target
+                        .as_deref()
+                        .is_some_and(|target| target == place.path || relation(target, &place.path) == Relation::Above),
+                    _ => false,
+                }
+        });
+        whole.then(|| switches::hide(model, stage, run, self.tool)).flatten()
     }
+}
+
+fn mounted_places(run: &Run, dirs: &[DirPlan<'_>], with_missing: bool) -> Vec<String> {
+    dirs.iter()
+        .filter_map(|dir| {
+            let place = &dir.place.as_ref()?.path;
+            match dir.state {
+                DirState::Mounted(index) => {
+                    let target = run.mounts[index].target.as_ref()?;
+                    Some(if relation(target, place) == Relation::Within { target.clone() } else { place.clone() })
+                }
+                DirState::Missing(_) if with_missing => Some(place.clone()),
+                _ => None,
+            }
+        })
+        .collect()
 }
 
 /// The one place of all commands of a step.
@@ -180,10 +210,14 @@ fn obstacles(
     if let Some(syntax) = old_syntax(model) {
         return Err(Obstacle::OldSyntax(syntax.to_owned()));
     }
-    if cache.scope != Scope::Any
-        && let Base::Unknown(written) = model.root_base(stage)
-    {
-        return Err(Obstacle::UnknownBase(written.clone()));
+    match model.root_base(stage) {
+        Base::Unknown(written) if cache.scope != Scope::Any => return Err(Obstacle::UnknownBase(written.clone())),
+        // Whatever was unpacked into it.
+        Base::Scratch => return Err(Obstacle::UnknownBase("scratch".to_owned())),
+        _ => {}
+    }
+    if model.stages[stage].maybe_bases.len() > 1 {
+        safety = Safety::Unsafe;
     }
     for usage in uses {
         let fact = &run.script.facts()[usage.fact];
@@ -215,7 +249,8 @@ fn obstacles(
     configured(model, stage, run, tool)?;
     guards::check_surroundings(model, stage, run, &place.path)?;
     guards::check_step(run, tool, cache, &place.path)?;
-    if !cache.needed_by.is_empty() && !wipes::wipes(run, tool, &place.path) {
+    guards::check_offline(model, stage, run, tool)?;
+    if !cache.needed_by.is_empty() && !wipes::ends_empty(run, tool, cache, &place.path) {
         guards::check_index(model, stage, run, tool, cache)?;
     }
     guards::check_parents(run, tool, user.home.as_deref(), &place.path, uid.value)?;
@@ -239,7 +274,11 @@ fn configured(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool) -> Result
         for other in model.stages[ancestor].runs().filter(|other| other.instruction <= run.instruction) {
             for fact in other.script.facts() {
                 let values = fact.values();
-                let sets_cache = tool.config.iter().any(|config| config.command.matches(&values, true))
+                let named = super::uses::named_words(tool, fact);
+                let sets_cache = tool
+                    .config
+                    .iter()
+                    .any(|config| config.command.matches(&values, true) || config.command.matches(&named, true))
                     && fact.words.iter().any(|word| word.literal.contains("cache"));
                 if sets_cache {
                     return Err(Obstacle::Configured {
@@ -269,12 +308,7 @@ fn settle(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, uses: &[Use],
         block(dirs, &Obstacle::CannotHide(hidden.target), None);
         return;
     }
-    let places = |dirs: &[DirPlan<'_>]| -> Vec<String> {
-        dirs.iter()
-            .filter(|dir| matches!(dir.state, DirState::Mounted(_) | DirState::Missing(_)))
-            .filter_map(|dir| dir.place.as_ref().map(|place| place.path.clone()))
-            .collect()
-    };
+    let places = |dirs: &[DirPlan<'_>]| mounted_places(run, dirs, true);
     if wipes::take_out(model, run, tool, &places(dirs)).is_ok() {
         return;
     }
@@ -377,9 +411,9 @@ pub fn owner(run: &Run, user: &User) -> (Vec<(&'static str, String)>, Safety) {
     (owner, safety)
 }
 
-/// How a new stage that only lends a file is written: its name and its `FROM` line without line end.
+/// A stage that only lends a file: its name, and its `FROM` line without line end if there is none yet.
 #[must_use]
-pub fn lending_stage(model: &Model<'_>, stage: usize) -> Option<(String, String)> {
+pub fn lending_stage(model: &Model<'_>, stage: usize) -> Option<(String, Option<String>)> {
     // Stages may be named by number, which a new one would shift.
     let numbered = model.instructions.iter().any(|instruction| {
         instruction
@@ -396,6 +430,23 @@ pub fn lending_stage(model: &Model<'_>, stage: usize) -> Option<(String, String)
         cachemount_syntax::Arguments::Words(words) => words,
         _ => return None,
     };
+    let flags: Vec<String> = from.statement.flags.iter().map(cachemount_syntax::flags::Flag::to_text).collect();
+    let image = words.first()?.text.clone();
+    // One that lends the same file already.
+    let existing = model.stages.iter().find(|other| {
+        let instruction = model.instructions[other.from];
+        let same_image = match &instruction.statement.arguments {
+            cachemount_syntax::Arguments::Words(words) => words.first().is_some_and(|word| word.text == image),
+            _ => false,
+        };
+        same_image
+            && other.steps.is_empty()
+            && other.from < model.stages[stage].from
+            && instruction.statement.flags.iter().map(cachemount_syntax::flags::Flag::to_text).eq(flags.iter().cloned())
+    });
+    if let Some(name) = existing.and_then(|other| other.written_name.clone()) {
+        return Some((name, None));
+    }
     let mut name = "apt-config".to_owned();
     let taken = |name: &str| model.stages.iter().any(|stage| stage.name.as_deref() == Some(name));
     let mut number = 2;
@@ -403,13 +454,8 @@ pub fn lending_stage(model: &Model<'_>, stage: usize) -> Option<(String, String)
         name = format!("apt-config-{number}");
         number += 1;
     }
-    let platform = from
-        .statement
-        .flags
-        .iter()
-        .map(|flag| format!("{} ", flag.to_text()))
-        .collect::<String>();
-    Some((name.clone(), format!("FROM {platform}{} AS {name}", words.first()?.text)))
+    let flags: String = flags.iter().map(|flag| format!("{flag} ")).collect();
+    Some((name.clone(), Some(format!("FROM {flags}{image} AS {name}"))))
 }
 
 /// The stage whose base a lending stage must repeat: the one at the root of this stage's ancestry.

@@ -3,6 +3,8 @@
 use cachemount_syntax::{PieceKind, Span};
 
 use super::Obstacle;
+use super::locate::word_relation;
+use super::paths::Relation;
 use super::uses::{Use, is_use};
 use crate::edit::Edit;
 use crate::knowledge::Tool;
@@ -153,7 +155,7 @@ pub fn keep_downloads(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, u
         let fact = &run.script.facts()[usage.fact];
         let Some(name) = fact.name() else { continue };
         for keep in tool.keep_flags.iter().filter(|keep| keep.command.matches(&name)) {
-            if fact.exec || !is_use(tool, fact, &keep.uses) || mentioned_before(model, stage, run, &keep.present) {
+            if fact.exec || !is_use(tool, fact, &keep.uses) || kept_by_configuration(model, stage, run, tool, usage.fact, &keep.present) {
                 continue;
             }
             let word = source(model, run, fact.words[usage.command_words - 1].span);
@@ -172,15 +174,17 @@ pub fn keep_downloads(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, u
 /// Hides the file of the base image that would empty the mount, for this step alone: one more mount to add.
 pub fn hide(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool) -> Option<Hidden> {
     let hide = tool.hide.as_ref()?;
-    let file_name = hide.file.rsplit('/').next().unwrap_or(&hide.file);
-    let handled = run.mounts.iter().any(|mount| mount.target.as_deref() == Some(&hide.file)) || mentioned_before(model, stage, run, file_name);
-    if handled || lacks_file(model, stage) {
+    let here = run.mounts.iter().any(|mount| mount.target.as_deref() == Some(&hide.file));
+    if here || taken_care_of(model, stage, run, &hide.file) || lacks_file(model, stage) {
         return None;
     }
+    let root = model.ancestry(stage).last().unwrap_or(stage);
+    let is_stage = |name: &str| model.stages.iter().any(|stage| stage.name.as_deref() == Some(&name.to_lowercase()));
     let from = match model.root_base(stage) {
-        Base::Image { name, literal: true } => From::Existing(name.clone()),
+        // A bind mount asks for the image of the target platform, and takes a stage of the same name first.
+        Base::Image { name, literal: true } if model.stages[root].platform.is_none() && !is_stage(name) => From::Existing(name.clone()),
         _ => match model.stages[stage].base {
-            Base::Stage(parent) if model.stages[parent].written_name.is_some() => {
+            Base::Stage(parent) if model.stages[parent].written_name.is_some() && model.stages[stage].maybe_bases.is_empty() => {
                 From::Existing(model.stages[parent].written_name.clone().unwrap_or_default())
             }
             _ => From::NewStage,
@@ -226,16 +230,52 @@ fn lacks_file(model: &Model<'_>, stage: usize) -> bool {
     }
 }
 
-/// Whether this step or one before it in the stage mentions `text`, which tells that somebody took care of it.
-fn mentioned_before(model: &Model<'_>, stage: usize, run: &Run, text: &str) -> bool {
-    model.ancestry(stage).any(|ancestor| {
-        let from = model.stages[ancestor].from;
-        let next = model.stages.get(ancestor + 1).map_or(model.instructions.len(), |stage| stage.from);
-        (from..next.min(run.instruction + 1)).any(|index| {
-            let bytes = model.instructions[index].text.bytes();
-            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+/// Whether somebody took care of a file of the base image: a command of this step or of one before it removes, moves,
+/// rewrites or just names it, or a `COPY` does. Mounts of other steps do not count; they end with their step.
+fn taken_care_of(model: &Model<'_>, stage: usize, run: &Run, file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    earlier(model, stage, run).any(|index| {
+        let instruction = model.instructions[index];
+        let text = String::from_utf8_lossy(&instruction.text.bytes()[instruction.statement.arguments_span.start..]).into_owned();
+        if text.contains(name) {
+            return true;
+        }
+        // By a pattern: `rm -f /etc/apt/apt.conf.d/docker-*`.
+        model.runs().filter(|(_, other)| other.instruction == index).any(|(_, other)| {
+            other.script.facts().iter().any(|fact| {
+                matches!(fact.name().as_deref(), Some("rm" | "mv" | "sed" | "find" | "truncate" | "chmod"))
+                    && fact.words.iter().skip(1).any(|word| {
+                        word.value.as_deref().is_some_and(|value| value.contains('/')) && word_relation(other, fact, word, file) != Relation::Apart
+                    })
+            })
         })
     })
+}
+
+/// Whether a setting is in the configuration already: written by a command that is not the tool, or copied in.
+fn kept_by_configuration(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, usage: usize, present: &str) -> bool {
+    let said = |text: &str| text.contains(present) && !text.contains("false");
+    if run.script.facts()[usage].words.iter().any(|word| said(&word.literal)) {
+        return true;
+    }
+    earlier(model, stage, run).any(|index| {
+        match model.runs().find(|(_, other)| other.instruction == index) {
+            Some((_, other)) => other.script.facts().iter().any(|fact| {
+                let own = tool.commands.iter().any(|command| command.matches(&fact.values(), true));
+                !own && fact.words.iter().any(|word| said(&word.literal))
+            }),
+            None => said(&String::from_utf8_lossy(model.instructions[index].text.bytes())),
+        }
+    })
+}
+
+/// The instructions of the stage and those it is built from, up to and with this step.
+fn earlier<'m>(model: &'m Model<'_>, stage: usize, run: &Run) -> impl Iterator<Item = usize> + 'm {
+    let last = run.instruction;
+    model
+        .ancestry(stage)
+        .flat_map(|ancestor| model.stage_instructions(ancestor))
+        .filter(move |index| *index <= last)
 }
 
 /// `NAME=value ` in front of a command.

@@ -56,6 +56,20 @@ fn read_use(run: &Run, tool: &Tool, index: usize, fact: &Fact, uses: &[Words]) -
     })
 }
 
+/// The words that name what a command does: the tool and its sub-commands, options between them skipped. All words for
+/// a command that is not the tool.
+#[must_use]
+pub fn named_words(tool: &Tool, fact: &Fact) -> Vec<Option<String>> {
+    let values = fact.values();
+    match command_words(tool, fact) {
+        Some(command) => {
+            let plain = plain_words(tool, fact, command);
+            values[..command].iter().cloned().chain(plain.into_iter().map(|index| values[index].clone())).collect()
+        }
+        None => values,
+    }
+}
+
 fn command_words(tool: &Tool, fact: &Fact) -> Option<usize> {
     let values = fact.values();
     tool.commands

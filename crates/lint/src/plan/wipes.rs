@@ -6,11 +6,13 @@ use cachemount_syntax::{PieceKind, Span};
 
 use super::Obstacle;
 use super::guards::is_removal;
-use super::paths::{Relation, relation};
+use super::locate::word_relation;
+use super::paths::Relation;
 use super::removal::Removal;
 use super::switches::{Companion, CompanionKind};
 use crate::edit::Edit;
-use crate::knowledge::Tool;
+use super::uses::{is_use, named_words};
+use crate::knowledge::{CacheDir, Tool};
 use crate::model::{Fact, Model, Run, WordFact};
 
 /// What a command does to a set of directories.
@@ -78,13 +80,38 @@ pub fn take_out(model: &Model<'_>, run: &Run, tool: &Tool, places: &[String]) ->
     Ok(companions)
 }
 
-/// Whether the step empties this directory itself, in whatever way.
-pub fn wipes(run: &Run, tool: &Tool, place: &str) -> bool {
-    let places = [place.to_owned()];
-    run.script
-        .facts()
-        .iter()
-        .any(|fact| !matches!(judge(run, tool, fact, &places), Wipe::None))
+/// Whether the step certainly leaves the directory empty: the last thing it does to it is to wipe it whole.
+pub fn ends_empty(run: &Run, tool: &Tool, cache: &CacheDir, place: &str) -> bool {
+    let mut empty = false;
+    for fact in run.script.facts() {
+        if is_use(tool, fact, &cache.fetched_by) {
+            empty = false;
+        } else if !fact.maybe && wipes_whole(run, tool, fact, place) {
+            empty = true;
+        }
+    }
+    empty
+}
+
+/// Whether the command empties all of the directory.
+fn wipes_whole(run: &Run, tool: &Tool, fact: &Fact, place: &str) -> bool {
+    let named = named_words(tool, fact);
+    if let Some(wipe) = tool.wipe.iter().find(|wipe| wipe.command.matches(&named, true)) {
+        return wipe.empties.is_empty() || wipe.empties.iter().any(|directory| directory == place);
+    }
+    if !is_removal(fact) {
+        return false;
+    }
+    let tests = ["-name", "-path", "-newer", "-mtime", "-regex", "-iname", "-size", "-empty"];
+    if fact.words.iter().any(|word| tests.contains(&word.literal.as_str())) {
+        return false;
+    }
+    fact.words.iter().skip(1).any(|word| {
+        let Some(value) = &word.value else { return false };
+        // The directory, all in it, or a directory above it.
+        let trimmed = value.trim_end_matches('*').trim_end_matches('/');
+        trimmed == place || word_relation(run, fact, word, place) == Relation::Above
+    })
 }
 
 fn mentions_variable(fact: &Fact) -> bool {
@@ -92,9 +119,9 @@ fn mentions_variable(fact: &Fact) -> bool {
 }
 
 fn judge(run: &Run, tool: &Tool, fact: &Fact, places: &[String]) -> Wipe {
-    let values = fact.values();
+    let named = named_words(tool, fact);
     for wipe in &tool.wipe {
-        if !wipe.command.matches(&values, true) {
+        if !wipe.command.matches(&named, true) {
             continue;
         }
         let missing = wipe.empties.iter().find(|directory| !places.contains(directory));
@@ -124,9 +151,9 @@ fn judge(run: &Run, tool: &Tool, fact: &Fact, places: &[String]) -> Wipe {
             }
             continue;
         }
-        match related(run, word, places) {
+        match related(run, fact, word, places) {
             Relation::Within => within.push(index),
-            Relation::Above => return Wipe::More(word.literal.replace('\u{0}', "…")),
+            Relation::Above => return Wipe::More(word.raw.clone()),
             Relation::Apart => others += 1,
         }
     }
@@ -138,29 +165,11 @@ fn judge(run: &Run, tool: &Tool, fact: &Fact, places: &[String]) -> Wipe {
     }
 }
 
-/// How a word lies to the directories; one that cannot be resolved is judged by what it begins with.
-fn related(run: &Run, word: &WordFact, places: &[String]) -> Relation {
-    let Some(value) = &word.value else {
-        // Up to the first unknown or brace: `/var/lib/{apt,dpkg}` may be above or within.
-        let known = word.literal.split(['\u{0}', '{']).next().unwrap_or_default();
-        let touches = known.len() > 1 && places.iter().any(|place| place.starts_with(known) || relation(known, place) == Relation::Within);
-        return if touches { Relation::Above } else { Relation::Apart };
-    };
-    let path = match value.strip_prefix('~') {
-        Some(rest) => match run.state.home(&run.state.user) {
-            Some(home) => format!("{home}{rest}"),
-            None => return Relation::Apart,
-        },
-        None if value.starts_with('/') => value.clone(),
-        // Relative paths depend on `cd`; only WORKDIR could tell, and caches are rarely below it.
-        None => match &run.state.workdir {
-            Some(directory) => format!("{directory}/{value}"),
-            None => return Relation::Apart,
-        },
-    };
+/// How a word lies to the directories together.
+fn related(run: &Run, fact: &Fact, word: &WordFact, places: &[String]) -> Relation {
     let mut result = Relation::Apart;
     for place in places {
-        match relation(&path, place) {
+        match word_relation(run, fact, word, place) {
             Relation::Above => return Relation::Above,
             Relation::Within => result = Relation::Within,
             Relation::Apart => {}

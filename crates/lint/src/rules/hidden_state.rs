@@ -38,7 +38,7 @@
 use super::{Context, Rule};
 use crate::edit::{Edit, Fix, Safety};
 use crate::finding::{Finding, Severity};
-use crate::plan::{DirState, Relation, mount_id, relation};
+use crate::plan::{DirState, Relation, check_index, mount_id, relation};
 
 pub(super) const RULE: Rule = Rule {
     id: "hidden-state",
@@ -73,6 +73,18 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                     Some(option) => edits.push(Edit::replace(instruction.source(option.span), format!("id={id}"))),
                     None => edits.push(Edit::insert(instruction.source(option.span).start, format!("id={id},"))),
                 }
+                // Nothing may need what was seen through the wider mount: later steps, or others with the same mount.
+                let shared = model.runs().any(|(_, other)| {
+                    other.instruction != step.run.instruction
+                        && other.mounts.iter().any(|other| other.kind == "cache" && other.target == mount.target)
+                        && !context.steps.iter().any(|step| step.run.instruction == other.instruction)
+                });
+                let needed = check_index(model, step.stage, step.run, plan.tool, dir.cache).err();
+                let help = match &needed {
+                    Some(obstacle) => Some(format!("left as it is: {}", obstacle.reason())),
+                    None if shared => Some("another step without this tool has the same mount; change both".to_owned()),
+                    None => None,
+                };
                 findings.push(Finding {
                     rule: RULE.id,
                     severity: Severity::Error,
@@ -81,14 +93,14 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                     label: format!("only `{}` is a cache", place.path),
                     related: Vec::new(),
                     notes: vec![plan.tool.note.clone()],
-                    help: None,
-                    fix: Some(Fix {
+                    fix: help.is_none().then(|| Fix {
                         title: format!("mount `{}` only", place.path),
                         edits,
                         safety: Safety::Safe,
                         touches: vec![step.run.instruction],
                         new_stage_before: None,
                     }),
+                    help,
                     instruction: step.run.instruction,
                 });
             }

@@ -41,8 +41,11 @@
 //!
 //! - <https://docs.docker.com/reference/dockerfile/#run---mounttypecache>
 
+use cachemount_syntax::Item;
+
 use super::{Context, Rule};
 use crate::edit::{Edit, Fix, Safety};
+use crate::model::Model;
 use crate::finding::{Finding, Severity};
 use crate::plan::{
     Companion, DirState, From, Hidden, MountText, Step, ToolPlan, command_text, default_path, insert_mounts, lending_stage, mount_id, owner, root_stage,
@@ -88,7 +91,7 @@ fn finding(context: &Context<'_>, step: &Step<'_>, plan: &ToolPlan<'_>) -> Optio
     if safety == Safety::Unsafe {
         notes.push("the base image is not known here; the step is assumed to run as root".to_owned());
     }
-    let companions = plan.companions(model, step.stage, run, &plan.mounted_places(true)).ok()?;
+    let companions = plan.companions(model, step.stage, run, &plan.mounted_places(run, true)).ok()?;
     let mut mounts = Vec::new();
     for (dir, place, _) in &missing {
         let (owner, owner_safety) = owner(run, plan.user());
@@ -140,15 +143,31 @@ pub(super) fn hide(context: &Context<'_>, step: &Step<'_>, hidden: &Hidden, moun
         From::NewStage => {
             let root = root_stage(model, step.stage);
             let (name, line) = lending_stage(model, root)?;
-            let before = model.instructions[model.stages[root].from];
-            let end = if model.source[..before.full.end].ends_with(b"\r\n") { "\r\n" } else { "\n" };
-            fix.edits.push(Edit::insert(before.full.start, format!("{line}{end}")));
-            fix.new_stage_before = Some(model.stages[root].from);
+            if let Some(line) = line {
+                let at = above_comments(model, model.stages[root].from);
+                let before = model.instructions[model.stages[root].from];
+                let end = if model.source[..before.full.end].ends_with(b"\r\n") { "\r\n" } else { "\n" };
+                fix.edits.push(Edit::insert(at, format!("{line}{end}")));
+                fix.new_stage_before = Some(model.stages[root].from);
+            }
             name
         }
     };
     mounts.push(MountText::bind(&from, &hidden.source, &hidden.target));
     Some(())
+}
+
+/// Where the comments that stand directly above an instruction begin.
+fn above_comments(model: &Model<'_>, instruction: usize) -> usize {
+    let start = model.instructions[instruction].full.start;
+    let mut at = start;
+    for item in model.file.items.iter().rev() {
+        match item {
+            Item::Comment(span) if span.end == at => at = span.start,
+            _ => {}
+        }
+    }
+    at
 }
 
 /// A companion as a note: what the fix does, and why.

@@ -63,7 +63,7 @@ pub(super) fn mounted_companions(
     for step in context.steps {
         let instruction = model.instructions[step.run.instruction];
         for plan in &step.tools {
-            let places = plan.mounted_places(false);
+            let places = plan.mounted_places(step.run, false);
             if places.is_empty() || !has_cache_mount(step.run, plan) {
                 continue;
             }

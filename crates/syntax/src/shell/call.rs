@@ -165,7 +165,14 @@ impl Call<'_> {
                     }
                     _ => {}
                 }
-                let takes_value = wrapper.value_options.contains(&text);
+                // `-Hu app`: the last letter of a bundle takes the value.
+                let last = text.chars().next_back().map(|letter| format!("-{letter}"));
+                let bundle = !text.starts_with("--") && text.len() > 2;
+                let bundled = last.filter(|_| bundle).filter(|last| wrapper.value_options.contains(&last.as_str()));
+                if wrapper.name == "sudo" && bundled.as_deref() == Some("-u") {
+                    self.user = value.and_then(Word::static_value).map_or(CallUser::Unknown, CallUser::Other);
+                }
+                let takes_value = wrapper.value_options.contains(&text) || bundled.is_some();
                 at += if takes_value { 2 } else { 1 };
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Every simple command of a script, with where it stands.
 
-use super::ast::{Command, Compound, CompoundKind, List, Simple};
+use super::ast::{Command, Compound, CompoundKind, List, Operator, Simple};
 use super::word::Word;
 
 /// A simple command and its surroundings.
@@ -30,6 +30,9 @@ pub struct Position<'a> {
 pub struct Inside<'a> {
     /// A branch of `if` or `case`, or behind `&&`/`||` of a condition: it may not run.
     pub branch: bool,
+    /// It may not run although the script succeeds: a branch, a loop, a function, something behind `||`, or behind `&&`
+    /// in a chain whose failure goes unnoticed.
+    pub maybe: bool,
     /// The condition of `if` or `while`: its status is used.
     pub condition: bool,
     /// The body of a loop.
@@ -54,18 +57,24 @@ pub struct Inside<'a> {
 #[must_use]
 pub fn sites(list: &List) -> Vec<Site<'_>> {
     let mut sites = Vec::new();
-    walk_list(list, &Inside::default(), &mut sites);
+    walk_list(list, &Inside::default(), true, &mut sites);
     sites
 }
 
-fn walk_list<'a>(list: &'a List, inside: &Inside<'a>, sites: &mut Vec<Site<'a>>) {
+/// `last`: the list's status is the script's.
+fn walk_list<'a>(list: &'a List, inside: &Inside<'a>, last: bool, sites: &mut Vec<Site<'a>>) {
     for (item_index, item) in list.items.iter().enumerate() {
+        let last_item = last && item_index + 1 == list.items.len();
         let background = matches!(item.separator, Some((super::ast::Separator::Background, _)));
         for (link_index, link) in item.and_or.links.iter().enumerate() {
             let mut inside = inside.clone();
             inside.background |= background;
             inside.negated |= link.pipeline.negated;
             inside.pipeline |= link.pipeline.commands.len() > 1;
+            let behind_or = item.and_or.links[..=link_index]
+                .iter()
+                .any(|link| matches!(link.operator, Some((Operator::Or, _))));
+            inside.maybe |= behind_or || background || (link_index > 0 && !last_item);
             let position = (link.pipeline.commands.len() == 1 && !link.pipeline.negated).then_some(Position {
                 list,
                 item: item_index,
@@ -83,7 +92,7 @@ fn walk_list<'a>(list: &'a List, inside: &Inside<'a>, sites: &mut Vec<Site<'a>>)
                         let redirected = simple.redirects.iter().map(|redirect| &redirect.target);
                         walk_words(assigned.chain(&simple.words).chain(redirected), &inside, sites);
                     }
-                    Command::Compound(compound) => walk_compound(compound, &inside, sites),
+                    Command::Compound(compound) => walk_compound(compound, &inside, last_item, sites),
                 }
             }
         }
@@ -94,11 +103,11 @@ fn walk_words<'a>(words: impl Iterator<Item = &'a Word>, inside: &Inside<'a>, si
     for list in words.flat_map(Word::substitutions) {
         let mut inside = inside.clone();
         inside.substitution = true;
-        walk_list(list, &inside, sites);
+        walk_list(list, &inside, false, sites);
     }
 }
 
-fn walk_compound<'a>(compound: &'a Compound, inside: &Inside<'a>, sites: &mut Vec<Site<'a>>) {
+fn walk_compound<'a>(compound: &'a Compound, inside: &Inside<'a>, last: bool, sites: &mut Vec<Site<'a>>) {
     walk_words(compound.words.iter(), inside, sites);
     let count = compound.lists.len();
     for (index, list) in compound.lists.iter().enumerate() {
@@ -124,6 +133,8 @@ fn walk_compound<'a>(compound: &'a Compound, inside: &Inside<'a>, sites: &mut Ve
             CompoundKind::Subshell => inside.subshell = true,
             CompoundKind::Group | CompoundKind::Arithmetic | CompoundKind::Test => {}
         }
-        walk_list(list, &inside, sites);
+        let plain = matches!(compound.kind, CompoundKind::Group | CompoundKind::Subshell);
+        inside.maybe |= !plain && !(inside.condition && index == 0);
+        walk_list(list, &inside, last && plain, sites);
     }
 }
