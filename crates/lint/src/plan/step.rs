@@ -6,7 +6,7 @@ use super::uses::{Use, find_uses};
 use super::{Obstacle, Relation, guards, relation, wipes};
 use crate::edit::Safety;
 use crate::knowledge::{CacheDir, Holds, Knowledge, Scope, Tool};
-use crate::model::{Base, Id, Model, Run, User};
+use crate::model::{Base, Fact, Id, Model, Run, User};
 
 /// A `RUN` step with its plan.
 pub struct Step<'m> {
@@ -178,7 +178,10 @@ fn state(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, cache: &CacheD
         return DirState::Mounted(index);
     }
     let facts = run.script.facts();
-    if !cache.fetched_by.is_empty() && !facts.iter().any(|fact| super::uses::is_use(tool, fact, &cache.fetched_by)) {
+    // What others need must certainly be there: an update that may not happen leaves an empty mount.
+    let must = !cache.needed_by.is_empty();
+    let filled = |fact: &&Fact| super::uses::is_use(tool, fact, &cache.fetched_by) && !(must && fact.maybe);
+    if !cache.fetched_by.is_empty() && facts.iter().find(filled).is_none() {
         return DirState::NotFilled;
     }
     match obstacles(model, stage, run, tool, cache, uses, place) {
