@@ -1,9 +1,11 @@
 //! The measuring itself: turn after turn, each in its state, each held against what it means to do.
 
+mod collect;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cachemount_buildkit::{BuildError, BuildRecord, BuildRequest, Output, StepRecord};
-use cachemount_lint::outline::{CacheMount, Outline, StepKind};
+use cachemount_lint::outline::{Outline, StepKind};
 use cachemount_store::Listing;
 use fs_err as fs;
 
@@ -15,14 +17,10 @@ use crate::instrument::outline_with_package;
 use crate::look::{Helper, LOOK_ARGUMENT, Place, ServedFigures, places};
 use crate::observe::{match_steps, violation};
 use crate::progress::{Event, Progress};
-use crate::results::{
-    Build, MountLook, MountResult, MountState, NetworkCheck, Outcome, Results, SCHEMA,
-    ScenarioResult, Settings, StepFigure,
-};
+use crate::results::{Build, MountLook, NetworkCheck, Outcome, Results, StepFigure};
 use crate::scenario::{Change, Scenario};
 use crate::schedule::{Turn, Wanted, schedule};
 use crate::session::{Bench, BenchError, State};
-use crate::summary::{Figures, Summary};
 use crate::workcopy::Changed;
 
 /// Why a turn has no result.
@@ -319,113 +317,6 @@ impl Bench<'_> {
         let _ = fs::remove_dir_all(&folder);
         Ok(listings)
     }
-
-    fn collect(
-        &self,
-        mut found: Found,
-        check_networks: Vec<crate::network::Network>,
-        environment: Environment,
-    ) -> Results {
-        let settings = Settings {
-            runs: self.options.runs,
-            cold_runs: self.options.cold_runs,
-            network: self.network(),
-            counted: self.proxy.is_some(),
-            check_networks,
-            prediction_bits: self.options.prediction_bits.clone(),
-            context_files: self.copy.files().len(),
-            context_bytes: self.copy.bytes(),
-        };
-        let scenarios: Vec<ScenarioResult> = Scenario::ALL
-            .into_iter()
-            .filter(|scenario| self.options.scenarios.contains(scenario))
-            .map(|scenario| ScenarioResult {
-                scenario,
-                what: match &found.changes[&scenario] {
-                    Ok(change) => change.describe(),
-                    Err(_) => "nothing that can be changed".to_owned(),
-                },
-                outcomes: (0..self.variants.len())
-                    .map(|variant| {
-                        found
-                            .outcomes
-                            .remove(&(scenario, variant))
-                            .unwrap_or_else(|| Outcome::NotMeasured {
-                                reason: "the run ended before it".to_owned(),
-                            })
-                    })
-                    .collect(),
-            })
-            .collect();
-        let mut checks = std::mem::take(&mut found.checks);
-        let dependencies = scenarios
-            .iter()
-            .find(|result| result.scenario == Scenario::Dependencies);
-        for check in &mut checks {
-            check.predicted_seconds = dependencies
-                .and_then(|result| Figures::of(result.outcomes.get(check.variant)?))
-                .and_then(|figures| figures.predicted(&settings, check.network.bits_per_second?));
-            check.error_percent = check
-                .predicted_seconds
-                .zip(check.measured_seconds)
-                .filter(|(_, measured)| *measured > 0.0)
-                .map(|(predicted, measured)| 100.0 * (predicted - measured) / measured);
-        }
-        Results {
-            schema: SCHEMA,
-            subject: self.subject.name.clone(),
-            target: self.subject.target.clone(),
-            run: self.options.run_id(),
-            interrupted: false,
-            environment,
-            settings,
-            variants: self
-                .variants
-                .iter()
-                .map(|variant| variant.name.clone())
-                .collect(),
-            changes: Vec::new(),
-            scenarios,
-            mounts: self.mount_results(&mut found),
-            checks,
-            image: None,
-            notes: self.notes.clone(),
-            summary: Summary::default(),
-        }
-    }
-
-    fn mount_results(&self, found: &mut Found) -> Vec<MountResult> {
-        let mut mounts = Vec::new();
-        for (variant, places) in found.places.iter().enumerate() {
-            let outline = &self.variants[variant].outline;
-            for (index, place) in places.iter().enumerate() {
-                let line = |user: &StepRef| outline.stages[user.stage].steps[user.step].line;
-                mounts.push(MountResult {
-                    variant,
-                    id: place.mount.id.clone(),
-                    target: place.mount.target.clone(),
-                    sharing: place.mount.sharing.clone(),
-                    owner: owner(&place.mount),
-                    tool: place.mount.tool.clone(),
-                    lines: place.users.iter().map(line).collect(),
-                    looks: found.looks.remove(&(variant, index)).unwrap_or_default(),
-                    state: MountState::default(),
-                });
-            }
-        }
-        mounts
-    }
-}
-
-fn owner(mount: &CacheMount) -> Option<String> {
-    if mount.uid.is_none() && mount.gid.is_none() && mount.mode.is_none() {
-        return None;
-    }
-    let owner = format!("{}:{}", mount.uid.unwrap_or(0), mount.gid.unwrap_or(0));
-    Some(match &mount.mode {
-        Some(mode) => format!("{owner}, mode {mode}"),
-        None => owner,
-    })
 }
 
 fn note_build(turn: &Turn, build: Build, found: &mut Found) {

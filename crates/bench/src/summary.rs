@@ -223,4 +223,4 @@ impl Comparison {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

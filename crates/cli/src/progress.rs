@@ -44,9 +44,11 @@ impl Progress for Shown {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Working(what) => {
-                what.clone_into(&mut self.head);
-                self.bar.set_message(self.head.clone());
-                self.line(&format!("         {what}"));
+                self.bar.set_message(what.to_owned());
+                // Looks into mounts stand between the lines of builds; on a terminal they are seen while they last.
+                if self.head.is_empty() {
+                    self.line(what);
+                }
             }
             Event::BuildStarted {
                 scenario,
@@ -57,8 +59,11 @@ impl Progress for Shown {
                 done,
                 total,
             } => {
-                let at = check.map(|network| format!(" at {network}")).unwrap_or_default();
-                self.head = format!("[{:>2}/{total}] {scenario:<12} {variant:<8} {repetition}/{of}{at}", done + 1);
+                let turn = match check {
+                    Some(network) => format!("check at {network}"),
+                    None => format!("{repetition}/{of}"),
+                };
+                self.head = format!("[{:>2}/{total}] {scenario:<12} {variant:<8} {turn}", done + 1);
                 self.bar.set_message(self.head.clone());
             }
             Event::Step(BuildEvent::StepStarted { name }) => {
@@ -68,9 +73,11 @@ impl Progress for Shown {
             Event::BuildEnded { seconds, bytes } => {
                 let bytes = bytes.map(|bytes| format!("  {:>8.1} MB", bytes as f64 / 1e6)).unwrap_or_default();
                 self.line(&format!("{}  {seconds:>7.1} s{bytes}", self.head));
+                self.head.clear();
             }
             Event::NotMeasured { scenario, variant, reason } => {
-                self.line(&format!("         {scenario:<12} {variant:<8} not measured: {reason}"));
+                self.line(&format!("{scenario} {variant}: not measured: {reason}"));
+                self.head.clear();
             }
         }
     }
