@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-/// Finds, fixes and proves BuildKit cache mounts.
+/// Finds, fixes and proves `BuildKit` cache mounts.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, arg_required_else_help = true)]
 pub struct Args {
@@ -98,10 +98,10 @@ pub struct BuildArgs {
     pub stage: Option<String>,
     /// A build argument.
     #[arg(long = "build-arg", value_name = "NAME=VALUE")]
-    pub build_args: Vec<String>,
+    pub arguments: Vec<String>,
     /// A named build context.
     #[arg(long = "build-context", value_name = "NAME=WHERE")]
-    pub build_contexts: Vec<String>,
+    pub contexts: Vec<String>,
     /// The Dockerfile to hold against TARGET, instead of what `fix` makes of it.
     #[arg(long, value_name = "FILE")]
     pub after: Option<PathBuf>,

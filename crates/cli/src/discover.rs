@@ -36,7 +36,10 @@ pub fn inputs(paths: &[PathBuf]) -> (Vec<Input>, Problems) {
                 path: Some(path.clone()),
             });
         } else {
-            problems.push(format!("failed to read `{}`: there is no such file or folder", path.display()));
+            problems.push(format!(
+                "failed to read `{}`: there is no such file or folder",
+                path.display()
+            ));
         }
     }
     (inputs, problems)
@@ -53,7 +56,9 @@ fn search(folder: &Path, inputs: &mut Vec<Input>, problems: &mut Problems) {
     for entry in walk {
         match entry {
             Ok(entry) => {
-                let is_file = entry.file_type().is_some_and(|kind| kind.is_file() || (kind.is_symlink() && entry.path().is_file()));
+                let is_file = entry
+                    .file_type()
+                    .is_some_and(|kind| kind.is_file() || (kind.is_symlink() && entry.path().is_file()));
                 if is_file && is_dockerfile(entry.path()) {
                     found.push(entry.into_path());
                 }
@@ -64,16 +69,24 @@ fn search(folder: &Path, inputs: &mut Vec<Input>, problems: &mut Problems) {
     found.sort();
     inputs.extend(found.into_iter().map(|path| {
         let shown = path.strip_prefix(".").unwrap_or(&path).display().to_string();
-        Input { shown, path: Some(path) }
+        Input {
+            shown,
+            path: Some(path),
+        }
     }));
 }
 
 /// `Dockerfile`, `Dockerfile.dev`, `api.Dockerfile`, `Containerfile`, in any case.
 fn is_dockerfile(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
     ["dockerfile", "containerfile"].iter().any(|word| {
         name == *word
-            || name.strip_prefix(word).is_some_and(|rest| rest.starts_with(['.', '-', '_']) && !rest.ends_with(".dockerignore"))
+            || name
+                .strip_prefix(word)
+                .is_some_and(|rest| rest.starts_with(['.', '-', '_']) && !rest.ends_with(".dockerignore"))
             || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('.'))
     })
 }
@@ -85,7 +98,9 @@ impl Input {
             Some(path) => Ok(fs_err::read(path)?),
             None => {
                 let mut source = Vec::new();
-                std::io::stdin().read_to_end(&mut source).context("read standard input")?;
+                std::io::stdin()
+                    .read_to_end(&mut source)
+                    .context("read standard input")?;
                 Ok(source)
             }
         }
@@ -98,10 +113,23 @@ mod tests {
 
     #[test]
     fn names_of_dockerfiles() {
-        for name in ["Dockerfile", "dockerfile", "Dockerfile.dev", "api.Dockerfile", "Containerfile", "Dockerfile-alpine"] {
+        for name in [
+            "Dockerfile",
+            "dockerfile",
+            "Dockerfile.dev",
+            "api.Dockerfile",
+            "Containerfile",
+            "Dockerfile-alpine",
+        ] {
             assert!(is_dockerfile(Path::new(name)), "{name}");
         }
-        for name in ["Dockerfile.dockerignore", "dockerfiles", "README.md", "mydockerfile", "Makefile"] {
+        for name in [
+            "Dockerfile.dockerignore",
+            "dockerfiles",
+            "README.md",
+            "mydockerfile",
+            "Makefile",
+        ] {
             assert!(!is_dockerfile(Path::new(name)), "{name}");
         }
     }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use cachemount_bench::Bench;
 use cachemount_bench::network::Network;
 use cachemount_bench::report;
 use cachemount_bench::results::{FileChange, ImageResult, Results};
 use cachemount_bench::scenario::{Change, Scenario};
-use cachemount_bench::Bench;
 use cachemount_bench::subject::{Options, Subject, Variant};
 use cachemount_bench::verify::CompareOptions;
 use cachemount_buildkit::builder::Builder;
@@ -31,7 +31,9 @@ pub fn variant(name: &str, dockerfile: &str) -> Variant {
 /// What is built, with its name in reports.
 pub fn subject(target: &Target, args: &BuildArgs) -> Subject {
     let folder = fs_err::canonicalize(&target.context).unwrap_or_else(|_| target.context.clone());
-    let name = folder.file_name().map_or_else(|| "image".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name = folder
+        .file_name()
+        .map_or_else(|| "image".to_owned(), |name| name.to_string_lossy().into_owned());
     let own_ignore = PathBuf::from(format!("{}.dockerignore", target.dockerfile.display()));
     Subject {
         name,
@@ -49,7 +51,10 @@ pub fn options(args: &MeasureArgs) -> Result<Options> {
     let scenarios = if args.scenarios.is_empty() {
         Scenario::ALL.to_vec()
     } else {
-        args.scenarios.iter().map(|name| scenario(name)).collect::<Result<_>>()?
+        args.scenarios
+            .iter()
+            .map(|name| scenario(name))
+            .collect::<Result<_>>()?
     };
     let check_networks = match args.check_networks.as_slice() {
         [] => Options::usual_checks(network),
@@ -74,15 +79,20 @@ pub fn options(args: &MeasureArgs) -> Result<Options> {
 }
 
 fn scenario(name: &str) -> Result<Scenario> {
-    Scenario::ALL.into_iter().find(|scenario| scenario.name() == name).with_context(|| {
-        let names: Vec<_> = Scenario::ALL.iter().map(|scenario| scenario.name()).collect();
-        format!("find a scenario `{name}`; there are {}", names.join(", "))
-    })
+    Scenario::ALL
+        .into_iter()
+        .find(|scenario| scenario.name() == name)
+        .with_context(|| {
+            let names: Vec<_> = Scenario::ALL.iter().map(|scenario| scenario.name()).collect();
+            format!("find a scenario `{name}`; there are {}", names.join(", "))
+        })
 }
 
 /// `SCENARIO=FILE`, or `SCENARIO=touch:FILE` for a change of the time alone.
 fn change(text: &str) -> Result<(Scenario, Change)> {
-    let (name, what) = text.split_once('=').with_context(|| format!("read `--change {text}`: give it as SCENARIO=FILE"))?;
+    let (name, what) = text
+        .split_once('=')
+        .with_context(|| format!("read `--change {text}`: give it as SCENARIO=FILE"))?;
     let change = match what.strip_prefix("touch:") {
         Some(path) => Change::Touch { path: path.to_owned() },
         None => Change::Content { path: what.to_owned() },
@@ -91,10 +101,19 @@ fn change(text: &str) -> Result<(Scenario, Change)> {
 }
 
 /// Makes the run. With `verify`, the images of the first two variants are compared.
-pub fn run(builder: &dyn Builder, subject: &Subject, variants: &[Variant], options: &Options, verify: bool) -> Result<Results> {
+pub fn run(
+    builder: &dyn Builder,
+    subject: &Subject,
+    variants: &[Variant],
+    options: &Options,
+    verify: bool,
+) -> Result<Results> {
     let mut shown = Shown::new();
     let mut bench = Bench::start(builder, subject, variants, options)?;
-    let mut results = bench.measure(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), &mut shown)?;
+    let mut results = bench.measure(
+        jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        &mut shown,
+    )?;
     if verify && !results.interrupted {
         let compare = CompareOptions {
             // A package manager's own cache that now stays in a mount is what was meant; it is counted and shown.
@@ -106,12 +125,16 @@ pub fn run(builder: &dyn Builder, subject: &Subject, variants: &[Variant], optio
             Err(error) if error.is_interruption() => results.interrupted = true,
             Err(error) => {
                 shown.line(&format!("the images could not be compared: {error}"));
-                results.notes.push(format!("The images could not be compared: {error}."));
+                results
+                    .notes
+                    .push(format!("The images could not be compared: {error}."));
             }
         }
     }
     if let Err(error) = bench.finish() {
-        results.notes.push(format!("The mounts of this run could not all be removed: {error}."));
+        results
+            .notes
+            .push(format!("The mounts of this run could not all be removed: {error}."));
     }
     Ok(results)
 }

@@ -21,7 +21,10 @@ impl Shown {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, head: String::new() }
+        Self {
+            bar,
+            head: String::new(),
+        }
     }
 
     /// Prints a line that stays.
@@ -71,11 +74,17 @@ impl Progress for Shown {
             }
             Event::Step(BuildEvent::StepEnded { .. }) => {}
             Event::BuildEnded { seconds, bytes } => {
-                let bytes = bytes.map(|bytes| format!("  {:>8.1} MB", bytes as f64 / 1e6)).unwrap_or_default();
+                let bytes = bytes
+                    .map(|bytes| format!("  {:>8.1} MB", bytes as f64 / 1e6))
+                    .unwrap_or_default();
                 self.line(&format!("{}  {seconds:>7.1} s{bytes}", self.head));
                 self.head.clear();
             }
-            Event::NotMeasured { scenario, variant, reason } => {
+            Event::NotMeasured {
+                scenario,
+                variant,
+                reason,
+            } => {
                 self.line(&format!("{scenario} {variant}: not measured: {reason}"));
                 self.head.clear();
             }

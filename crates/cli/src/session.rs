@@ -39,7 +39,11 @@ impl Target {
             Some(context) => context.clone(),
             None => dockerfile.parent().map_or_else(PathBuf::new, Path::to_path_buf),
         };
-        let context = if context.as_os_str().is_empty() { PathBuf::from(".") } else { context };
+        let context = if context.as_os_str().is_empty() {
+            PathBuf::from(".")
+        } else {
+            context
+        };
         if !context.is_dir() {
             bail!("use `{}` as the build context: it is not a folder", context.display());
         }
@@ -68,8 +72,8 @@ impl Target {
             after,
             applied,
             report,
-            build_args: pairs(&args.build_args, "--build-arg")?,
-            build_contexts: pairs(&args.build_contexts, "--build-context")?,
+            build_args: pairs(&args.arguments, "--build-arg")?,
+            build_contexts: pairs(&args.contexts, "--build-context")?,
         })
     }
 
@@ -87,12 +91,17 @@ fn find_dockerfile(target: &Path) -> Result<PathBuf> {
                 return Ok(path);
             }
         }
-        bail!("find a Dockerfile in `{}`; name the file itself if it is called otherwise", target.display());
+        bail!(
+            "find a Dockerfile in `{}`; name the file itself if it is called otherwise",
+            target.display()
+        );
     }
     if !target.exists() {
         let text = target.to_string_lossy();
         if let Some((file, service)) = text.rsplit_once(':').filter(|(file, _)| Path::new(file).is_file()) {
-            bail!("use service `{service}` of `{file}`: compose and bake files are not supported yet; name the Dockerfile and its `--context`");
+            bail!(
+                "use service `{service}` of `{file}`: compose and bake files are not supported yet; name the Dockerfile and its `--context`"
+            );
         }
         bail!("read `{}`: there is no such file or folder", target.display());
     }
@@ -147,7 +156,9 @@ pub fn builder(args: &BuildArgs) -> Result<Found> {
         }
         None => {
             if !args.image_archives.is_empty() {
-                bail!("load images: `--image-archive` is for a private engine; load them into your own builder yourself");
+                bail!(
+                    "load images: `--image-archive` is for a private engine; load them into your own builder yourself"
+                );
             }
             let info = found.info();
             anstream::eprintln!("builder {} ({}, {})", info.name, info.driver, info.version);

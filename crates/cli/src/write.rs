@@ -21,13 +21,17 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
     file.write_all(content)?;
     file.as_file().set_permissions(permissions)?;
     file.as_file().sync_all()?;
-    file.persist(&path).with_context(|| format!("replace `{}`", path.display()))?;
+    file.persist(&path)
+        .with_context(|| format!("replace `{}`", path.display()))?;
     Ok(())
 }
 
 /// Writes a file, new or not, whole or not at all.
 pub fn create(path: &Path, content: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".cachemount-")
         .tempfile_in(folder)
@@ -36,6 +40,7 @@ pub fn create(path: &Path, content: &[u8]) -> Result<()> {
     // What a user would expect of a report; temporary files are private.
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.as_file().set_permissions(permissions)?;
-    file.persist(path).with_context(|| format!("write `{}`", path.display()))?;
+    file.persist(path)
+        .with_context(|| format!("write `{}`", path.display()))?;
     Ok(())
 }

@@ -8,9 +8,15 @@ use support::{Run, SERVICES, fleet};
 fn fix_of_the_fleet() {
     for service in SERVICES {
         let source = std::fs::read_to_string(fleet().join(service).join("Dockerfile")).expect("a Dockerfile");
-        let outcome = Run::new(&["fix", "Dockerfile"]).file("Dockerfile", &source).go().expect(0);
+        let outcome = Run::new(&["fix", "Dockerfile"])
+            .file("Dockerfile", &source)
+            .go()
+            .expect(0);
         insta::assert_snapshot!(service, outcome.read("Dockerfile"));
-        let again = Run::new(&["fix", "--diff", "Dockerfile"]).file("Dockerfile", outcome.read("Dockerfile")).go().expect(0);
+        let again = Run::new(&["fix", "--diff", "Dockerfile"])
+            .file("Dockerfile", outcome.read("Dockerfile"))
+            .go()
+            .expect(0);
         assert_eq!(again.stdout, "", "{service}: a second run changes nothing");
     }
 }

@@ -41,7 +41,10 @@ pub(crate) fn check_model(model: &Model<'_>) -> Report {
         left_alone: left_alone(model, &steps),
         syntax_errors: model.file.errors().into_iter().cloned().collect(),
         install_steps: steps.len(),
-        unread_steps: model.runs().filter(|(_, run)| matches!(run.script, Script::Unknown(_))).count(),
+        unread_steps: model
+            .runs()
+            .filter(|(_, run)| matches!(run.script, Script::Unknown(_)))
+            .count(),
     }
 }
 

@@ -88,7 +88,11 @@ mod tests {
 
     #[test]
     fn edits_are_applied_in_order_and_never_on_top_of_each_other() {
-        let edits = [Edit::replace(Span::new(2, 3), "XY"), Edit::insert(0, "-"), Edit::delete(Span::new(3, 5))];
+        let edits = [
+            Edit::replace(Span::new(2, 3), "XY"),
+            Edit::insert(0, "-"),
+            Edit::delete(Span::new(3, 5)),
+        ];
         assert_eq!(apply(b"abcde", &edits).expect("no overlap"), b"-abXY");
         let overlapping = [Edit::delete(Span::new(0, 3)), Edit::delete(Span::new(2, 4))];
         assert_eq!(apply(b"abcde", &overlapping), None);

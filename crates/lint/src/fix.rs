@@ -81,7 +81,10 @@ pub fn fix(source: &[u8], knowledge: &Knowledge, options: &FixOptions) -> Result
             .findings
             .iter()
             .filter(|finding| {
-                finding.fix.as_ref().is_some_and(|fix| options.unsafe_fixes || fix.safety == Safety::Safe)
+                finding
+                    .fix
+                    .as_ref()
+                    .is_some_and(|fix| options.unsafe_fixes || fix.safety == Safety::Safe)
                     && !refused.contains(&(finding.rule, instruction_text(&model, finding)))
             })
             .collect();
@@ -91,7 +94,10 @@ pub fn fix(source: &[u8], knowledge: &Knowledge, options: &FixOptions) -> Result
                 source: current.clone(),
                 applied,
                 report,
-                refused: refused.into_iter().map(|(rule, text)| format!("{rule}: {text}")).collect(),
+                refused: refused
+                    .into_iter()
+                    .map(|(rule, text)| format!("{rule}: {text}"))
+                    .collect(),
             });
         }
         let fixes: Vec<&Fix> = chosen.iter().filter_map(|finding| finding.fix.as_ref()).collect();

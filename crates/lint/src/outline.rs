@@ -137,8 +137,7 @@ pub fn outline(source: &[u8], knowledge: &Knowledge) -> Outline {
     let stages = model
         .stages
         .iter()
-        .enumerate()
-        .map(|(index, stage)| StageOutline {
+        .map(|stage| StageOutline {
             name: stage.name.clone(),
             base: match &stage.base {
                 model::Base::Stage(parent) => Base::Stage(*parent),
@@ -147,7 +146,7 @@ pub fn outline(source: &[u8], knowledge: &Knowledge) -> Outline {
                 model::Base::Unknown(written) => Base::Unknown(written.clone()),
             },
             body_start: model.instructions[stage.from].full.end,
-            steps: stage.steps.iter().map(|step| read_step(&model, index, step)).collect(),
+            steps: stage.steps.iter().map(|step| read_step(&model, step)).collect(),
         })
         .collect();
     Outline {
@@ -156,9 +155,9 @@ pub fn outline(source: &[u8], knowledge: &Knowledge) -> Outline {
     }
 }
 
-fn read_step(model: &Model<'_>, stage: usize, step: &StageStep) -> Step {
+fn read_step(model: &Model<'_>, step: &StageStep) -> Step {
     let (index, kind) = match step {
-        StageStep::Run(run) => (run.instruction, StepKind::Run(read_run(model, stage, run))),
+        StageStep::Run(run) => (run.instruction, StepKind::Run(read_run(model, run))),
         StageStep::Copy(copy) => (
             copy.instruction,
             StepKind::Copy(CopyStep {
@@ -178,7 +177,7 @@ fn read_step(model: &Model<'_>, stage: usize, step: &StageStep) -> Step {
     }
 }
 
-fn read_run(model: &Model<'_>, stage: usize, run: &model::Run) -> RunStep {
+fn read_run(model: &Model<'_>, run: &model::Run) -> RunStep {
     let instruction = model.instructions[run.instruction];
     let installs = model
         .knowledge
@@ -188,7 +187,11 @@ fn read_run(model: &Model<'_>, stage: usize, run: &model::Run) -> RunStep {
         .map(|(tool, usage)| {
             let fact = &run.script.facts()[usage.fact];
             let adds = is_use(tool, fact, &tool.adds);
-            let names: Vec<_> = if adds { usage.plain_words.iter().skip(1).collect() } else { Vec::new() };
+            let names: Vec<_> = if adds {
+                usage.plain_words.iter().skip(1).collect()
+            } else {
+                Vec::new()
+            };
             let literal = !names.is_empty()
                 && !fact.more_arguments
                 && !fact.in_loop
@@ -199,7 +202,10 @@ fn read_run(model: &Model<'_>, stage: usize, run: &model::Run) -> RunStep {
                 tool: tool.id.clone(),
                 system: tool.system,
                 packages_end: last.filter(|_| literal),
-                packages: names.iter().filter_map(|index| fact.words[**index].value.clone()).collect(),
+                packages: names
+                    .iter()
+                    .filter_map(|index| fact.words[**index].value.clone())
+                    .collect(),
             }
         })
         .collect();
@@ -211,12 +217,13 @@ fn read_run(model: &Model<'_>, stage: usize, run: &model::Run) -> RunStep {
             .flat_map(|step| &step.tools)
             .find(|plan| {
                 plan.dirs.iter().any(|dir| {
-                    dir.place.as_ref().is_some_and(|place| relation(target, &place.path) != Relation::Apart)
+                    dir.place
+                        .as_ref()
+                        .is_some_and(|place| relation(target, &place.path) != Relation::Apart)
                 })
             })
             .map(|plan| plan.tool.id.clone())
     };
-    let _ = stage;
     RunStep {
         text: instruction.arguments_with_flags(),
         installs,
@@ -227,7 +234,10 @@ fn read_run(model: &Model<'_>, stage: usize, run: &model::Run) -> RunStep {
             .filter_map(|mount| {
                 let target = mount.target.clone()?;
                 Some(CacheMount {
-                    id: run.state.expand(&effective_id(mount), model.file.escape).unwrap_or_else(|| effective_id(mount)),
+                    id: run
+                        .state
+                        .expand(&effective_id(mount), model.file.escape)
+                        .unwrap_or_else(|| effective_id(mount)),
                     tool: tool_of(&target),
                     target,
                     sharing: mount.sharing.clone().unwrap_or_else(|| "shared".to_owned()),
@@ -251,5 +261,9 @@ fn read_run(model: &Model<'_>, stage: usize, run: &model::Run) -> RunStep {
 fn context_path(path: &str) -> String {
     let path = path.trim_start_matches('/');
     let path = path.strip_prefix("./").unwrap_or(path);
-    if path.is_empty() { ".".to_owned() } else { path.to_owned() }
+    if path.is_empty() {
+        ".".to_owned()
+    } else {
+        path.to_owned()
+    }
 }

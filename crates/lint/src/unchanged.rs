@@ -90,14 +90,26 @@ fn comment_lines<'a>(model: &Model<'a>) -> Vec<&'a [u8]> {
     lines
 }
 
-fn touched(before: &Model<'_>, index: usize, after: &Model<'_>, other: usize, edits: &[&Edit]) -> Result<(), Violation> {
+fn touched(
+    before: &Model<'_>,
+    index: usize,
+    after: &Model<'_>,
+    other: usize,
+    edits: &[&Edit],
+) -> Result<(), Violation> {
     let old = before.instructions[index];
     let new = after.instructions[other];
     if old.statement.keyword != new.statement.keyword || old.heredocs.len() != new.heredocs.len() {
         return Err(Violation::Changed(index));
     }
     let others = |instruction: &cachemount_syntax::Instruction| -> Vec<String> {
-        instruction.statement.flags.iter().filter(|flag| flag.name != "mount").map(|flag| flag.to_text()).collect()
+        instruction
+            .statement
+            .flags
+            .iter()
+            .filter(|flag| flag.name != "mount")
+            .map(cachemount_syntax::flags::Flag::to_text)
+            .collect()
     };
     let old_mounts = old.statement.flags.len();
     let added = edits
@@ -111,8 +123,17 @@ fn touched(before: &Model<'_>, index: usize, after: &Model<'_>, other: usize, ed
     let (Some(old_run), Some(new_run)) = (run(before, index), run(after, other)) else {
         return Err(Violation::Changed(index));
     };
-    let deleted = |span: Span| edits.iter().any(|edit| !edit.span.is_empty() && edit.span.contains(span));
-    let old_facts: Vec<&Fact> = old_run.script.facts().iter().filter(|fact| !deleted(old.source(fact.span))).collect();
+    let deleted = |span: Span| {
+        edits
+            .iter()
+            .any(|edit| !edit.span.is_empty() && edit.span.contains(span))
+    };
+    let old_facts: Vec<&Fact> = old_run
+        .script
+        .facts()
+        .iter()
+        .filter(|fact| !deleted(old.source(fact.span)))
+        .collect();
     let inserted: Vec<&str> = edits.iter().flat_map(|edit| edit.text.split_whitespace()).collect();
     let same = |old_fact: &Fact, new_fact: &Fact| {
         let old_words: Vec<&[u8]> = tokens(old_fact)
@@ -147,12 +168,18 @@ fn touched(before: &Model<'_>, index: usize, after: &Model<'_>, other: usize, ed
 
 /// The words and assignments of a command; the script of `sh -c` is seen through its own commands.
 fn tokens(fact: &Fact) -> Vec<Span> {
-    let shell = matches!(fact.name().as_deref(), Some("sh" | "bash" | "dash" | "ash" | "ksh" | "zsh" | "su" | "runuser"));
+    let shell = matches!(
+        fact.name().as_deref(),
+        Some("sh" | "bash" | "dash" | "ash" | "ksh" | "zsh" | "su" | "runuser")
+    );
     let mut spans: Vec<Span> = fact.assignment_spans.iter().map(|(_, span)| *span).collect();
     for (index, word) in fact.words.iter().enumerate() {
         let script = shell
             && index > 0
-            && fact.words[index - 1].value.as_deref().is_some_and(|flag| flag.starts_with('-') && flag.contains('c'));
+            && fact.words[index - 1]
+                .value
+                .as_deref()
+                .is_some_and(|flag| flag.starts_with('-') && flag.contains('c'));
         if !script {
             spans.push(word.span);
         }
@@ -161,5 +188,8 @@ fn tokens(fact: &Fact) -> Vec<Span> {
 }
 
 fn run<'m>(model: &'m Model<'_>, instruction: usize) -> Option<&'m Run> {
-    model.runs().map(|(_, run)| run).find(|run| run.instruction == instruction)
+    model
+        .runs()
+        .map(|(_, run)| run)
+        .find(|run| run.instruction == instruction)
 }

@@ -8,7 +8,9 @@ use cachemount_lint::{FixOptions, check, fix};
 fn examples_do_what_their_pages_say() {
     let knowledge = Knowledge::builtin();
     for rule in RULES {
-        let (bad, good) = rule.example().unwrap_or_else(|| panic!("{} has an example and its repair", rule.id));
+        let (bad, good) = rule
+            .example()
+            .unwrap_or_else(|| panic!("{} has an example and its repair", rule.id));
         let report = check(bad.as_bytes(), knowledge);
         assert!(
             report.findings.iter().any(|finding| finding.rule == rule.id),
@@ -23,7 +25,11 @@ fn examples_do_what_their_pages_say() {
         if only {
             assert_eq!(text, good, "{}", rule.id);
         } else {
-            assert!(fixed.applied.iter().any(|applied| applied.rule == rule.id), "{}", rule.id);
+            assert!(
+                fixed.applied.iter().any(|applied| applied.rule == rule.id),
+                "{}",
+                rule.id
+            );
             eprintln!("{}: other rules repair its example too:\n{text}", rule.id);
         }
         let again = fix(&fixed.source, knowledge, &FixOptions { unsafe_fixes: false }).expect("fixable");
@@ -37,7 +43,13 @@ fn pages_have_their_headings_and_ids() {
     for rule in RULES {
         let page = rule.documentation();
         assert!(page.starts_with(&format!("# {}\n", rule.id)), "{}", rule.id);
-        for heading in ["## What it finds", "## Why", "## Example", "## Use instead", "## Fix safety"] {
+        for heading in [
+            "## What it finds",
+            "## Why",
+            "## Example",
+            "## Use instead",
+            "## Fix safety",
+        ] {
             assert!(page.contains(heading), "{}: {heading}", rule.id);
         }
     }

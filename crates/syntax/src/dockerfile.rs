@@ -121,7 +121,11 @@ impl Dockerfile {
     /// Everything that `BuildKit`'s parser would refuse, in file order.
     #[must_use]
     pub fn errors(&self) -> Vec<&SyntaxError> {
-        let mut errors: Vec<_> = self.errors.iter().chain(self.instructions().filter_map(|i| i.error.as_ref())).collect();
+        let mut errors: Vec<_> = self
+            .errors
+            .iter()
+            .chain(self.instructions().filter_map(|i| i.error.as_ref()))
+            .collect();
         errors.sort_by_key(|error| error.span);
         errors
     }
@@ -227,7 +231,9 @@ impl<'a> Parser<'a> {
                     self.file.escape = directive.value.as_bytes()[0];
                     None
                 }
-                other => Some(format!("the escape character must be `\\` or a backtick, not `{other}`")),
+                other => Some(format!(
+                    "the escape character must be `\\` or a backtick, not `{other}`"
+                )),
             }
         } else {
             None
@@ -274,7 +280,11 @@ impl<'a> Parser<'a> {
             span: Span::new(begin, last.text.end),
         });
         let mut heredocs = Vec::new();
-        let mut end = if last.text.is_empty() { trim_trailing_newline(self.source, begin, last.full.end) } else { last.text.end };
+        let mut end = if last.text.is_empty() {
+            trim_trailing_newline(self.source, begin, last.full.end)
+        } else {
+            last.text.end
+        };
         if error.is_none() && may_hold_heredocs(&statement) {
             heredocs = heredoc::announced(text.bytes(), line);
             if !heredocs.is_empty() {
@@ -376,7 +386,9 @@ fn parse_directive(source: &[u8], line: Line) -> Option<Directive> {
     let equals = rest.iter().position(|byte| *byte == b'=')?;
     let name = std::str::from_utf8(&rest[..equals]).ok()?.trim();
     let mut letters = name.bytes();
-    if !letters.next().is_some_and(|byte| byte.is_ascii_alphabetic()) || !letters.all(|byte| byte.is_ascii_alphanumeric()) {
+    if !letters.next().is_some_and(|byte| byte.is_ascii_alphabetic())
+        || !letters.all(|byte| byte.is_ascii_alphanumeric())
+    {
         return None;
     }
     let value_span = lines::trim(source, Span::new(text.start + 1 + equals + 1, text.end));

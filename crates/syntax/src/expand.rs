@@ -86,7 +86,11 @@ impl Expander<'_> {
     fn dollar(&mut self) -> Option<String> {
         if self.peek() != Some('{') {
             let name = self.name();
-            return if name.is_empty() { Some("$".to_owned()) } else { self.value(&name) };
+            return if name.is_empty() {
+                Some("$".to_owned())
+            } else {
+                self.value(&name)
+            };
         }
         self.at += 1;
         let name = self.name();

@@ -120,17 +120,19 @@ pub(crate) fn extract(bytes: &[u8], span: Span) -> (Vec<Flag>, Span) {
         if text == b"--" {
             return (flags, Span::new(at, span.end));
         }
-        flags.push(flag(&text, places, Span::new(start, at)));
+        flags.push(flag(&text, &places, Span::new(start, at)));
     }
 }
 
-fn flag(text: &[u8], places: Vec<usize>, span: Span) -> Flag {
+fn flag(text: &[u8], places: &[usize], span: Span) -> Flag {
     let equals = text.iter().position(|byte| *byte == b'=');
     let name_end = equals.unwrap_or(text.len());
     let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let value = equals.map(|at| lossy(&text[at + 1..]));
     // A replaced invalid byte is longer than the original; positions would lie, so they are dropped.
-    let exact = value.as_ref().is_none_or(|value| value.len() + name_end + 1 == text.len());
+    let exact = value
+        .as_ref()
+        .is_none_or(|value| value.len() + name_end + 1 == text.len());
     Flag {
         name: lossy(&text[2..name_end]).to_ascii_lowercase(),
         places: match equals {

@@ -128,7 +128,13 @@ mod tests {
 
     #[test]
     fn not_every_double_less_than_is_one() {
-        for line in ["RUN cat <<<EOF", "RUN echo 'a <<EOF'", "RUN echo $((1<<2))", "RUN cat <<", "RUN a<<b"] {
+        for line in [
+            "RUN cat <<<EOF",
+            "RUN echo 'a <<EOF'",
+            "RUN echo $((1<<2))",
+            "RUN cat <<",
+            "RUN a<<b",
+        ] {
             assert_eq!(names(line), [], "{line}");
         }
     }

@@ -59,7 +59,11 @@ impl Instruction {
     /// The logical line (flags and arguments) as one string, which is how `BuildKit` names the step.
     #[must_use]
     pub fn arguments_with_flags(&self) -> String {
-        let first = self.statement.flags.first().map_or(self.statement.arguments_span.start, |flag| flag.span.start);
+        let first = self
+            .statement
+            .flags
+            .first()
+            .map_or(self.statement.arguments_span.start, |flag| flag.span.start);
         let span = Span::new(first, self.statement.arguments_span.end.max(first));
         String::from_utf8_lossy(&self.text.bytes()[span.range()]).into_owned()
     }
@@ -198,7 +202,9 @@ fn parse_nested(bytes: &[u8], line: Span, escape: u8, depth: usize) -> (Statemen
             }
         },
         Keyword::Healthcheck => {
-            let end = (span.start..span.end).find(|at| space_len(bytes, *at) > 0).unwrap_or(span.end);
+            let end = (span.start..span.end)
+                .find(|at| space_len(bytes, *at) > 0)
+                .unwrap_or(span.end);
             let command = trim_start(bytes, Span::new(end, span.end));
             let kind = words::word(bytes, Span::new(span.start, end));
             let command = if command.is_empty() {

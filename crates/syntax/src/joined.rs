@@ -36,10 +36,7 @@ impl Joined {
             .last()
             .is_some_and(|last| last.source + (at - last.at) == span.start);
         if !continues {
-            self.segments.push(Segment {
-                at,
-                source: span.start,
-            });
+            self.segments.push(Segment { at, source: span.start });
         }
         self.bytes.extend_from_slice(&source[span.range()]);
     }
@@ -78,10 +75,7 @@ impl Joined {
     #[must_use]
     pub fn text_offset(&self, source_offset: usize) -> Option<usize> {
         self.segments.iter().enumerate().find_map(|(index, segment)| {
-            let end = self
-                .segments
-                .get(index + 1)
-                .map_or(self.bytes.len(), |next| next.at);
+            let end = self.segments.get(index + 1).map_or(self.bytes.len(), |next| next.at);
             let offset = segment.at + source_offset.checked_sub(segment.source)?;
             (offset < end || (offset == end && end == self.bytes.len())).then_some(offset)
         })

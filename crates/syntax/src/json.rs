@@ -68,6 +68,7 @@ impl Reader<'_> {
     }
 
     /// `None`: not JSON. `Some(None)`: JSON, but not only strings.
+    #[expect(clippy::option_option, reason = "two different ways of being no array of strings")]
     fn array(&mut self) -> Option<Option<Vec<JsonString>>> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {

@@ -34,7 +34,7 @@ pub(crate) fn split(source: &[u8], from: usize) -> Vec<Line> {
 }
 
 /// Length of the white space that begins at `at`: Go's `unicode.IsSpace`, of which only the characters below U+0100
-/// occur in practice and only these are told by BuildKit's byte-wise loops.
+/// occur in practice and only these are told by `BuildKit`'s byte-wise loops.
 pub(crate) fn space_len(bytes: &[u8], at: usize) -> usize {
     match bytes.get(at) {
         Some(b' ' | b'\t' | b'\n' | b'\x0b' | b'\x0c' | b'\r') => 1,

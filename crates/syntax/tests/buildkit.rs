@@ -27,7 +27,10 @@ fn accepted_files_are_split_alike() {
         let expected = fs::read_to_string(folder.join("result")).expect("a result");
         let file = Dockerfile::parse(&source);
         assert_eq!(file.errors(), Vec::<&_>::new(), "{}", folder.display());
-        let tree: Vec<_> = file.instructions().map(|i| format!("({})", dump(i, &i.statement))).collect();
+        let tree: Vec<_> = file
+            .instructions()
+            .map(|i| format!("({})", dump(i, &i.statement)))
+            .collect();
         assert_eq!(tree.join("\n"), expected.trim(), "{}", folder.display());
         assert_eq!(file.print(&source), source, "{}", folder.display());
     }

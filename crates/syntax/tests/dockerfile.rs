@@ -1,6 +1,7 @@
 //! What `BuildKit`'s own files do not cover: here-documents, CRLF, byte-order marks, other bytes, error recovery.
 
-use cachemount_syntax::{Arguments, Dockerfile, Instruction, Item, Keyword, PieceKind};
+use cachemount_syntax::PieceKind::{Blank, Comment, Continuation, LineEnd, Text};
+use cachemount_syntax::{Arguments, Dockerfile, Instruction, Item, Keyword};
 use proptest::prelude::*;
 
 fn parse(source: &str) -> Dockerfile {
@@ -28,10 +29,19 @@ fn comments_and_blank_lines_inside_a_continuation() {
     let run = file.instructions().next().expect("RUN");
     assert_eq!(shell(run), "a     && b   c");
     let kinds: Vec<_> = run.pieces.iter().map(|piece| piece.kind).collect();
-    use PieceKind::*;
     assert_eq!(
         kinds,
-        [Text, Continuation, Comment, Blank, Text, Continuation, Comment, Text, LineEnd]
+        [
+            Text,
+            Continuation,
+            Comment,
+            Blank,
+            Text,
+            Continuation,
+            Comment,
+            Text,
+            LineEnd
+        ]
     );
     let b = run.text.bytes().iter().position(|byte| *byte == b'b').expect("b");
     assert_eq!(source.as_bytes()[run.text.source_offset(b)], b'b');
@@ -61,7 +71,10 @@ fn a_heredoc_may_be_the_whole_script() {
     let run = file.instructions().next().expect("RUN");
     assert_eq!(shell(run), "set -e\napt-get update\n");
     assert_eq!(run.heredocs[0].name, "EOF");
-    assert_eq!(file.instructions().nth(1).expect("USER").statement.keyword, Keyword::User);
+    assert_eq!(
+        file.instructions().nth(1).expect("USER").statement.keyword,
+        Keyword::User
+    );
 }
 
 #[test]
@@ -126,7 +139,10 @@ fn onbuild_holds_an_instruction() {
         panic!("nothing nested");
     };
     assert_eq!(nested.keyword, Keyword::Run);
-    assert_eq!(nested.flags[0].mount_options().expect("a mount")[1].value.as_deref(), Some("/x"));
+    assert_eq!(
+        nested.flags[0].mount_options().expect("a mount")[1].value.as_deref(),
+        Some("/x")
+    );
 }
 
 proptest! {

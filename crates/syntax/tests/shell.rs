@@ -4,7 +4,8 @@ use cachemount_syntax::shell::{self, CallUser, Site};
 use cachemount_syntax::{Span, shell::Call};
 
 fn commands(script: &str) -> Vec<String> {
-    let list = shell::parse(script.as_bytes(), Span::new(0, script.len())).unwrap_or_else(|error| panic!("{script:?}: {error} at {}", error.at));
+    let list = shell::parse(script.as_bytes(), Span::new(0, script.len()))
+        .unwrap_or_else(|error| panic!("{script:?}: {error} at {}", error.at));
     shell::sites(&list)
         .iter()
         .map(|site| {
@@ -28,7 +29,10 @@ fn every_construct_shows_its_commands() {
         ("a && b || c; d & e", vec!["a", "b", "c", "d", "e"]),
         ("a | b |& c", vec!["a", "b", "c"]),
         ("! a", vec!["a"]),
-        ("if a; then b; elif c; then d; else e; fi", vec!["a", "b", "c", "d", "e"]),
+        (
+            "if a; then b; elif c; then d; else e; fi",
+            vec!["a", "b", "c", "d", "e"],
+        ),
         ("for x in 1 2; do a $x; done", vec!["a ?"]),
         ("for x\ndo a\ndone", vec!["a"]),
         ("for ((i=0; i<3; i++)); do a; done", vec!["a"]),
@@ -69,12 +73,30 @@ fn every_construct_shows_its_commands() {
 #[test]
 fn what_is_not_shell_is_refused() {
     for script in [
-        "a &&", "a | ", "'open", "\"open", "$(a", "if a; then b", "done", "a ;; b", ") a", "(a", "{ a", "a && && b", "for x in a; b",
-        "cat <<EOF\nx", "`a", "if (Test-Path x) { Remove-Item x }", "fi",
+        "a &&",
+        "a | ",
+        "'open",
+        "\"open",
+        "$(a",
+        "if a; then b",
+        "done",
+        "a ;; b",
+        ") a",
+        "(a",
+        "{ a",
+        "a && && b",
+        "for x in a; b",
+        "cat <<EOF\nx",
+        "`a",
+        "if (Test-Path x) { Remove-Item x }",
+        "fi",
     ] {
         assert!(refused(script), "{script:?}");
     }
-    assert!(refused(&"(".repeat(5_000)), "deep nesting ends in an error, not in a stack overflow");
+    assert!(
+        refused(&"(".repeat(5_000)),
+        "deep nesting ends in an error, not in a stack overflow"
+    );
     assert!(refused(&"$(".repeat(5_000)));
 }
 
@@ -141,7 +163,14 @@ fn surroundings_are_known() {
             let i = &site.inside;
             let mut flags = String::new();
             for (flag, set) in [
-                ('c', i.condition), ('b', i.branch), ('l', i.in_loop), ('f', i.function), ('s', i.substitution), ('p', i.pipeline), ('n', i.negated), ('&', i.background),
+                ('c', i.condition),
+                ('b', i.branch),
+                ('l', i.in_loop),
+                ('f', i.function),
+                ('s', i.substitution),
+                ('p', i.pipeline),
+                ('n', i.negated),
+                ('&', i.background),
             ] {
                 if set {
                     flags.push(flag);
@@ -150,6 +179,15 @@ fn surroundings_are_known() {
             (site.simple.words[0].static_value().expect("static"), flags)
         })
         .collect();
-    let expected = [("a", "c"), ("b", "b"), ("c", "l"), ("g", "f"), ("h", "p"), ("i", "sp"), ("j", "p"), ("k", "n&")];
+    let expected = [
+        ("a", "c"),
+        ("b", "b"),
+        ("c", "l"),
+        ("g", "f"),
+        ("h", "p"),
+        ("i", "sp"),
+        ("j", "p"),
+        ("k", "n&"),
+    ];
     assert_eq!(inside, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
 }

@@ -15,9 +15,15 @@ pub fn run(options: &BenchArgs) -> Result<Outcome> {
     let target = Target::read(&options.build)?;
     let variants = if options.variants.is_empty() {
         if !target.changed() {
-            bail!("compare anything: `fix` changes nothing in {}; name two Dockerfiles with `--variant`", target.dockerfile.display());
+            bail!(
+                "compare anything: `fix` changes nothing in {}; name two Dockerfiles with `--variant`",
+                target.dockerfile.display()
+            );
         }
-        vec![measuring::variant("before", &target.before), measuring::variant("after", &target.after)]
+        vec![
+            measuring::variant("before", &target.before),
+            measuring::variant("after", &target.after),
+        ]
     } else {
         named(&options.variants)?
     };
@@ -26,20 +32,34 @@ pub fn run(options: &BenchArgs) -> Result<Outcome> {
     let builder = session::builder(&options.build)?;
     let subject = measuring::subject(&target, &options.build);
     let mut results = measuring::run(&builder, &subject, &variants, &settings, false)?;
-    results.changes = vec![measuring::diff(&target.dockerfile, &variants[0].dockerfile, &variants[1].dockerfile)];
+    results.changes = vec![measuring::diff(
+        &target.dockerfile,
+        &variants[0].dockerfile,
+        &variants[1].dockerfile,
+    )];
     if let Some(folder) = &options.measure.out {
         measuring::write_reports(folder, &results)?;
-        anstream::eprintln!("wrote {} and {}", folder.join("report.md").display(), folder.join("results.json").display());
+        anstream::eprintln!(
+            "wrote {} and {}",
+            folder.join("report.md").display(),
+            folder.join("results.json").display()
+        );
     }
     anstream::println!("{}", report::terminal(&results).trim_end());
-    Ok(if measured(&results) { Outcome::Good } else { Outcome::Unusable })
+    Ok(if measured(&results) {
+        Outcome::Good
+    } else {
+        Outcome::Unusable
+    })
 }
 
 fn named(texts: &[String]) -> Result<Vec<cachemount_bench::subject::Variant>> {
     texts
         .iter()
         .map(|text| {
-            let (name, path) = text.split_once('=').with_context(|| format!("read `--variant {text}`: give it as NAME=PATH"))?;
+            let (name, path) = text
+                .split_once('=')
+                .with_context(|| format!("read `--variant {text}`: give it as NAME=PATH"))?;
             let dockerfile = fs_err::read_to_string(path)?;
             Ok(measuring::variant(name, &dockerfile))
         })
@@ -49,8 +69,10 @@ fn named(texts: &[String]) -> Result<Vec<cachemount_bench::subject::Variant>> {
 /// Whether anything was measured at all.
 pub fn measured(results: &Results) -> bool {
     !results.interrupted
-        && results
-            .scenarios
-            .iter()
-            .any(|scenario| scenario.outcomes.iter().all(|outcome| matches!(outcome, Measured::Measured { .. })))
+        && results.scenarios.iter().any(|scenario| {
+            scenario
+                .outcomes
+                .iter()
+                .all(|outcome| matches!(outcome, Measured::Measured { .. }))
+        })
 }

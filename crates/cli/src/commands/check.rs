@@ -24,8 +24,12 @@ pub fn run(options: &CheckArgs) -> Result<Outcome> {
     }
     match options.output_format {
         Format::Json => json::print(&files, &problems)?,
-        Format::Human => files.iter().for_each(|file| human::print(file, options.show_left_alone || !file.report.findings.is_empty())),
-        Format::Concise => files.iter().for_each(|file| concise::print(file, options.show_left_alone)),
+        Format::Human => files
+            .iter()
+            .for_each(|file| human::print(file, options.show_left_alone || !file.report.findings.is_empty())),
+        Format::Concise => files
+            .iter()
+            .for_each(|file| concise::print(file, options.show_left_alone)),
     }
     for problem in &problems {
         output::error(problem);
@@ -59,10 +63,20 @@ pub fn outcome(files: &[Checked], problems: &[String]) -> Outcome {
 
 fn summarise(files: &[Checked]) {
     let findings: Vec<_> = files.iter().flat_map(|file| &file.report.findings).collect();
-    let safe = findings.iter().filter(|f| f.fix.as_ref().is_some_and(|fix| fix.safety == Safety::Safe)).count();
-    let more = findings.iter().filter(|f| f.fix.as_ref().is_some_and(|fix| fix.safety == Safety::Unsafe)).count();
+    let safe = findings
+        .iter()
+        .filter(|f| f.fix.as_ref().is_some_and(|fix| fix.safety == Safety::Safe))
+        .count();
+    let more = findings
+        .iter()
+        .filter(|f| f.fix.as_ref().is_some_and(|fix| fix.safety == Safety::Unsafe))
+        .count();
     let left: usize = files.iter().map(|file| file.report.left_alone.len()).sum();
-    let mut text = format!("{} checked: {}", count(files.len(), "file"), count(findings.len(), "finding"));
+    let mut text = format!(
+        "{} checked: {}",
+        count(files.len(), "file"),
+        count(findings.len(), "finding")
+    );
     if safe > 0 {
         text.push_str(&format!(", {safe} repaired by `cachemount fix`"));
     }

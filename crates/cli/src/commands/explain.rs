@@ -50,14 +50,31 @@ fn page(tool: &Tool) -> String {
         .flags
         .iter()
         .cloned()
-        .chain(tool.off.env.iter().map(|env| format!("{} (for one command: {}={})", env.name, env.name, env.neutral)))
+        .chain(
+            tool.off
+                .env
+                .iter()
+                .map(|env| format!("{} (for one command: {}={})", env.name, env.name, env.neutral)),
+        )
         .collect();
     section("Switched off by", off);
-    section("Wiped by", tool.wipe.iter().map(|wipe| wipe.command.to_string()).collect());
-    section("Set with a mount", tool.env.iter().map(|set| format!("{}={}: {}", set.name, set.value, set.why)).collect());
+    section(
+        "Wiped by",
+        tool.wipe.iter().map(|wipe| wipe.command.to_string()).collect(),
+    );
+    section(
+        "Set with a mount",
+        tool.env
+            .iter()
+            .map(|set| format!("{}={}: {}", set.name, set.value, set.why))
+            .collect(),
+    );
     section(
         "Hidden for the step",
-        tool.hide.iter().map(|hide| format!("{}: {}", hide.file, hide.why)).collect(),
+        tool.hide
+            .iter()
+            .map(|hide| format!("{}: {}", hide.file, hide.why))
+            .collect(),
     );
     section("Never covered by a mount", tool.keep.clone());
     if !tool.note.is_empty() {
@@ -71,7 +88,11 @@ fn page(tool: &Tool) -> String {
 }
 
 fn directory(out: &mut String, cache: &CacheDir) {
-    let name = if cache.part.is_empty() { "Cache" } else { cache.part.as_str() };
+    let name = if cache.part.is_empty() {
+        "Cache"
+    } else {
+        cache.part.as_str()
+    };
     out.push_str(&format!("{name}:\n"));
     let root: Vec<_> = cache.path.iter().map(|path| path.replace('~', "/root")).collect();
     let user: Vec<_> = cache.path.iter().map(|path| path.replace('~', "/home/USER")).collect();
@@ -82,5 +103,9 @@ fn directory(out: &mut String, cache: &CacheDir) {
     if !cache.flags.is_empty() {
         out.push_str(&format!("  moved by         {}\n", cache.flags.join(", ")));
     }
-    out.push_str(&format!("  sharing          {}: {}\n\n", cache.sharing.as_str(), cache.why));
+    out.push_str(&format!(
+        "  sharing          {}: {}\n\n",
+        cache.sharing.as_str(),
+        cache.why
+    ));
 }

@@ -27,7 +27,10 @@ pub fn run(options: &FixArgs) -> Result<Outcome> {
     let fix_options = FixOptions {
         unsafe_fixes: options.unsafe_fixes,
     };
-    let results: Vec<Result<One, String>> = inputs.into_par_iter().map(|input| fix_one(input, knowledge, &fix_options)).collect();
+    let results: Vec<Result<One, String>> = inputs
+        .into_par_iter()
+        .map(|input| fix_one(input, knowledge, &fix_options))
+        .collect();
     let mut left = Vec::new();
     let mut changed = 0;
     let mut fixes = 0;
@@ -89,7 +92,8 @@ pub fn run(options: &FixArgs) -> Result<Outcome> {
 
 fn fix_one(input: Input, knowledge: &Knowledge, options: &FixOptions) -> Result<One, String> {
     let before = input.read().map_err(|error| format!("failed to {error:#}"))?;
-    let fixed = cachemount_lint::fix(&before, knowledge, options).map_err(|error| format!("failed to fix {}: {error}", input.shown))?;
+    let fixed = cachemount_lint::fix(&before, knowledge, options)
+        .map_err(|error| format!("failed to fix {}: {error}", input.shown))?;
     Ok(One { input, before, fixed })
 }
 
@@ -104,7 +108,13 @@ fn put(one: &One, options: &FixArgs) -> Result<()> {
         Some(path) => {
             write::replace(path, &one.fixed.source)?;
             for applied in &one.fixed.applied {
-                anstream::eprintln!("{}:{}: {} ({})", one.input.shown, applied.line, applied.title, applied.rule);
+                anstream::eprintln!(
+                    "{}:{}: {} ({})",
+                    one.input.shown,
+                    applied.line,
+                    applied.title,
+                    applied.rule
+                );
             }
         }
     }
@@ -116,5 +126,10 @@ fn print_diff(one: &One) {
     let after = String::from_utf8_lossy(&one.fixed.source);
     let name = &one.input.shown;
     let diff = TextDiff::from_lines(before.as_ref(), after.as_ref());
-    anstream::print!("{}", diff.unified_diff().context_radius(3).header(&format!("a/{name}"), &format!("b/{name}")));
+    anstream::print!(
+        "{}",
+        diff.unified_diff()
+            .context_radius(3)
+            .header(&format!("a/{name}"), &format!("b/{name}"))
+    );
 }

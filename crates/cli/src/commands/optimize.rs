@@ -20,20 +20,34 @@ pub fn run(options: &OptimizeArgs) -> Result<Outcome> {
     let settings = measuring::options(&options.measure)?;
     tell(&target);
     if !target.changed() {
-        anstream::println!("Nothing to do: no cache mount is missing or wrong in {}.", target.dockerfile.display());
+        anstream::println!(
+            "Nothing to do: no cache mount is missing or wrong in {}.",
+            target.dockerfile.display()
+        );
         return Ok(Outcome::Findings);
     }
     interrupt::install().context("watch for signals")?;
     let builder = session::builder(&options.build)?;
-    let variants = [measuring::variant("before", &target.before), measuring::variant("after", &target.after)];
+    let variants = [
+        measuring::variant("before", &target.before),
+        measuring::variant("after", &target.after),
+    ];
     let subject = measuring::subject(&target, &options.build);
     let mut results = measuring::run(&builder, &subject, &variants, &settings, true)?;
     results.changes = vec![measuring::diff(&target.dockerfile, &target.before, &target.after)];
     results.derive();
-    let folder = options.measure.out.clone().unwrap_or_else(|| PathBuf::from("cachemount-report"));
+    let folder = options
+        .measure
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("cachemount-report"));
     measuring::write_reports(&folder, &results)?;
     anstream::println!("{}", report::terminal(&results).trim_end());
-    anstream::eprintln!("wrote {} and {}", folder.join("report.md").display(), folder.join("results.json").display());
+    anstream::eprintln!(
+        "wrote {} and {}",
+        folder.join("report.md").display(),
+        folder.join("results.json").display()
+    );
     if !measured(&results) {
         return Ok(Outcome::Unusable);
     }
@@ -43,14 +57,21 @@ pub fn run(options: &OptimizeArgs) -> Result<Outcome> {
     if options.write {
         apply(&target.dockerfile, &target.before, &target.after)?;
     } else {
-        anstream::eprintln!("{} is unchanged; `--write` or `cachemount fix` puts the mounts in", target.dockerfile.display());
+        anstream::eprintln!(
+            "{} is unchanged; `--write` or `cachemount fix` puts the mounts in",
+            target.dockerfile.display()
+        );
     }
     Ok(Outcome::Good)
 }
 
 /// Says what the fixes are before hours are spent on measuring them.
 fn tell(target: &Target) {
-    anstream::eprintln!("{}: {}", target.dockerfile.display(), count(target.applied.len(), "fix").replace("fixs", "fixes"));
+    anstream::eprintln!(
+        "{}: {}",
+        target.dockerfile.display(),
+        count(target.applied.len(), "fix").replace("fixs", "fixes")
+    );
     for applied in &target.applied {
         anstream::eprintln!("  line {}: {} ({})", applied.line, applied.title, applied.rule);
     }
@@ -63,7 +84,10 @@ fn tell(target: &Target) {
 fn apply(path: &Path, before: &str, after: &str) -> Result<()> {
     let now = fs_err::read(path)?;
     if now != before.as_bytes() {
-        anyhow::bail!("write {}: it was changed while the builds ran; run `cachemount fix`", path.display());
+        anyhow::bail!(
+            "write {}: it was changed while the builds ran; run `cachemount fix`",
+            path.display()
+        );
     }
     write::replace(path, after.as_bytes())?;
     anstream::eprintln!("wrote {}", path.display());

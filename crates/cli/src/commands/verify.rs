@@ -26,7 +26,11 @@ pub fn run(options: &VerifyArgs) -> Result<Outcome> {
     } else {
         anstream::println!("{}", comparison.to_text().trim_end());
     }
-    Ok(if comparison.same() { Outcome::Good } else { Outcome::Findings })
+    Ok(if comparison.same() {
+        Outcome::Good
+    } else {
+        Outcome::Findings
+    })
 }
 
 fn compare(builder: &dyn Builder, target: &Target, options: &VerifyArgs) -> Result<Comparison> {

@@ -16,7 +16,12 @@ pub fn print(checked: &Checked, left_alone: bool) {
     }
     for finding in &checked.report.findings {
         let fixable = if finding.fix.is_some() { " [*]" } else { "" };
-        anstream::println!("{}: {}: {}{fixable}", place(finding.span.start), finding.rule, finding.message);
+        anstream::println!(
+            "{}: {}: {}{fixable}",
+            place(finding.span.start),
+            finding.rule,
+            finding.message
+        );
     }
     if left_alone {
         for left in &checked.report.left_alone {

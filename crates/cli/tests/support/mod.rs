@@ -11,6 +11,7 @@ pub struct Run {
     folder: tempfile::TempDir,
     args: Vec<String>,
     stdin: Option<String>,
+    environment: Vec<(String, PathBuf)>,
 }
 
 /// How it went.
@@ -31,6 +32,7 @@ impl Run {
             folder: tempfile::tempdir().expect("a folder"),
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             stdin: None,
+            environment: Vec::new(),
         }
     }
 
@@ -39,6 +41,12 @@ impl Run {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         std::fs::write(path, content).expect("written");
+        self
+    }
+
+    /// With this variable.
+    pub fn env(mut self, name: &str, value: &Path) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -59,13 +67,16 @@ impl Run {
             .args(&self.args)
             .current_dir(self.folder.path())
             .env("NO_COLOR", "1")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("started");
         let mut stdin = child.stdin.take().expect("standard input");
-        stdin.write_all(self.stdin.unwrap_or_default().as_bytes()).expect("written");
+        stdin
+            .write_all(self.stdin.unwrap_or_default().as_bytes())
+            .expect("written");
         drop(stdin);
         let output = child.wait_with_output().expect("ended");
         Outcome {
@@ -102,5 +113,13 @@ pub fn fleet() -> PathBuf {
 }
 
 /// Its services.
-pub const SERVICES: [&str; 8] =
-    ["backend", "worker-unified", "frontend", "platform", "prompt", "runner", "x2text", "tool-sidecar"];
+pub const SERVICES: [&str; 8] = [
+    "backend",
+    "worker-unified",
+    "frontend",
+    "platform",
+    "prompt",
+    "runner",
+    "x2text",
+    "tool-sidecar",
+];

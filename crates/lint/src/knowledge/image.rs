@@ -96,10 +96,24 @@ pub struct ImageRef<'a> {
 
 /// Code names that appear in tags, with their distribution.
 const RELEASES: &[(&str, &str)] = &[
-    ("sid", "debian"), ("forky", "debian"), ("trixie", "debian"), ("bookworm", "debian"), ("bullseye", "debian"),
-    ("buster", "debian"), ("stretch", "debian"), ("jessie", "debian"),
-    ("resolute", "ubuntu"), ("questing", "ubuntu"), ("plucky", "ubuntu"), ("oracular", "ubuntu"), ("noble", "ubuntu"),
-    ("jammy", "ubuntu"), ("focal", "ubuntu"), ("bionic", "ubuntu"), ("xenial", "ubuntu"), ("trusty", "ubuntu"),
+    ("sid", "debian"),
+    ("forky", "debian"),
+    ("trixie", "debian"),
+    ("bookworm", "debian"),
+    ("bullseye", "debian"),
+    ("buster", "debian"),
+    ("stretch", "debian"),
+    ("jessie", "debian"),
+    ("resolute", "ubuntu"),
+    ("questing", "ubuntu"),
+    ("plucky", "ubuntu"),
+    ("oracular", "ubuntu"),
+    ("noble", "ubuntu"),
+    ("jammy", "ubuntu"),
+    ("focal", "ubuntu"),
+    ("bionic", "ubuntu"),
+    ("xenial", "ubuntu"),
+    ("trusty", "ubuntu"),
 ];
 
 impl<'a> ImageRef<'a> {
@@ -118,8 +132,14 @@ impl<'a> ImageRef<'a> {
         let repository = repository.strip_prefix("docker.io/").unwrap_or(repository);
         let repository = repository.strip_prefix("library/").unwrap_or(repository);
         // Mirrors of the official images keep their `library/` folder.
-        let repository = repository.split_once("/library/").map_or(repository, |(_, official)| official);
-        Self { repository, tag, digest }
+        let repository = repository
+            .split_once("/library/")
+            .map_or(repository, |(_, official)| official);
+        Self {
+            repository,
+            tag,
+            digest,
+        }
     }
 
     /// What is known of it.
@@ -133,14 +153,17 @@ impl<'a> ImageRef<'a> {
     pub fn distro(&self, image: Option<&Image>) -> Option<(String, Option<String>)> {
         let tag = self.tag.unwrap_or("latest");
         let named = RELEASES.iter().find(|(release, _)| {
-            tag.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == *release)
+            tag.split(|c: char| !c.is_ascii_alphanumeric())
+                .any(|part| part == *release)
         });
         if let Some((release, distro)) = named {
             return Some(((*distro).to_owned(), Some((*release).to_owned())));
         }
         let image = image?;
         let variant = image.variants.iter().find(|(glob, _)| glob_matches(glob, tag));
-        let distro = variant.map(|(_, distro)| distro.clone()).or_else(|| image.distro.clone())?;
+        let distro = variant
+            .map(|(_, distro)| distro.clone())
+            .or_else(|| image.distro.clone())?;
         // For the distribution's own image the tag is the release.
         let own = self.repository == distro && tag.starts_with(|c: char| c.is_ascii_digit());
         let release = own.then(|| tag.split('-').next().unwrap_or(tag).to_owned());
@@ -170,6 +193,7 @@ fn glob_matches(glob: &str, text: &str) -> bool {
 }
 
 /// Letters, digits, dots and dashes.
+#[must_use]
 pub fn slug(text: &str) -> String {
     let mut out = String::new();
     for char in text.chars() {

@@ -77,7 +77,20 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
         Some((b'*', rest)) => (0..=text.len()).any(|at| matches(rest, &text[at..])),
-        Some((byte, rest)) => text.split_first().is_some_and(|(first, text)| first == byte && matches(rest, text)),
+        Some((byte, rest)) => text
+            .split_first()
+            .is_some_and(|(first, text)| first == byte && matches(rest, text)),
+    }
+}
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words: Vec<String> = self
+            .0
+            .iter()
+            .map(|word| word.iter().map(Glob::as_str).collect::<Vec<_>>().join("|"))
+            .collect();
+        f.write_str(&words.join(" "))
     }
 }
 
@@ -97,16 +110,5 @@ mod tests {
         assert!(!pattern.matches(&words("python"), true));
         assert!(Glob("*-slim*".into()).matches("3.13-slim-trixie"));
         assert!(!Glob("a".into()).matches("ab"));
-    }
-}
-
-impl std::fmt::Display for Words {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let words: Vec<String> = self
-            .0
-            .iter()
-            .map(|word| word.iter().map(Glob::as_str).collect::<Vec<_>>().join("|"))
-            .collect();
-        f.write_str(&words.join(" "))
     }
 }

@@ -44,7 +44,7 @@ pub struct AccountFact {
 /// The accounts and groups of a stage at some step.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
-    accounts: Vec<AccountFact>,
+    known: Vec<AccountFact>,
     groups: BTreeMap<String, Option<Id>>,
     /// Ids that an account may have which is not listed: on some tags of the base image only.
     maybe: Vec<u32>,
@@ -71,17 +71,19 @@ impl Accounts {
 
     /// Adds or replaces an account and the group of the same name.
     pub fn add(&mut self, account: AccountFact) {
-        self.groups.entry(account.name.clone()).or_insert_with(|| account.gid.clone());
-        self.accounts.retain(|other| other.name != account.name);
-        self.accounts.push(account);
+        self.groups
+            .entry(account.name.clone())
+            .or_insert_with(|| account.gid.clone());
+        self.known.retain(|other| other.name != account.name);
+        self.known.push(account);
     }
 
     /// An account by name or number.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&AccountFact> {
-        self.accounts.iter().find(|account| account.name == name).or_else(|| {
+        self.known.iter().find(|account| account.name == name).or_else(|| {
             let number = name.parse::<u32>().ok()?;
-            self.accounts
+            self.known
                 .iter()
                 .find(|account| account.uid.as_ref().is_some_and(|id| id.value == number))
         })
@@ -103,7 +105,10 @@ impl Accounts {
             Some("useradd") => self.useradd(fact),
             Some("adduser") => self.adduser(fact),
             Some("groupadd") => {
-                let options = Options::read(&fact.words, &["-g", "--gid", "-K", "--key", "-p", "--password", "-R", "--root"]);
+                let options = Options::read(
+                    &fact.words,
+                    &["-g", "--gid", "-K", "--key", "-p", "--password", "-R", "--root"],
+                );
                 self.add_group(&options, &["-g", "--gid"]);
             }
             Some("addgroup") => {
@@ -117,14 +122,18 @@ impl Accounts {
                 if options.has(&["-g", "--gid"]) {
                     let new = options.id(&["-g", "--gid"]);
                     self.add_group(&options, &["-g", "--gid"]);
-                    for account in self.accounts.iter_mut().filter(|account| old.is_some() && account.gid == old) {
+                    for account in self
+                        .known
+                        .iter_mut()
+                        .filter(|account| old.is_some() && account.gid == old)
+                    {
                         account.gid.clone_from(&new);
                     }
                 }
             }
             Some("userdel" | "deluser") => {
                 if let Some(name) = Options::read(&fact.words, &[]).operand(0) {
-                    self.accounts.retain(|account| account.name != name);
+                    self.known.retain(|account| account.name != name);
                 }
             }
             _ => {}
@@ -142,14 +151,43 @@ impl Accounts {
         let options = Options::read(
             &fact.words,
             &[
-                "-u", "--uid", "-g", "--gid", "-G", "--groups", "-d", "--home-dir", "--home", "-b", "--base-dir", "-s", "--shell", "-c",
-                "--comment", "-e", "--expiredate", "-f", "--inactive", "-k", "--skel", "-K", "--key", "-p", "--password", "-R", "--root",
+                "-u",
+                "--uid",
+                "-g",
+                "--gid",
+                "-G",
+                "--groups",
+                "-d",
+                "--home-dir",
+                "--home",
+                "-b",
+                "--base-dir",
+                "-s",
+                "--shell",
+                "-c",
+                "--comment",
+                "-e",
+                "--expiredate",
+                "-f",
+                "--inactive",
+                "-k",
+                "--skel",
+                "-K",
+                "--key",
+                "-p",
+                "--password",
+                "-R",
+                "--root",
             ],
         );
         let Some(name) = options.operand(0) else { return };
         let uid = options.id(&["-u", "--uid"]);
         let gid = match options.value(&["-g", "--gid"]) {
-            Some(word) => word.value.as_deref().and_then(|group| self.group(group)).map(|id| id.with_arg(word.arg.clone())),
+            Some(word) => word
+                .value
+                .as_deref()
+                .and_then(|group| self.group(group))
+                .map(|id| id.with_arg(word.arg.clone())),
             None if options.has(&["-N", "--no-user-group"]) => Some(Id::literal(100)),
             None => uid.clone().filter(|id| !self.group_id_taken(id.value)),
         };
@@ -168,8 +206,24 @@ impl Accounts {
         let options = Options::read(
             &fact.words,
             &[
-                "-u", "--uid", "-g", "--gid", "-G", "--ingroup", "-h", "--home", "-s", "--shell", "--gecos", "--comment", "--firstuid",
-                "--lastuid", "--firstgid", "--lastgid", "-k", "--conf",
+                "-u",
+                "--uid",
+                "-g",
+                "--gid",
+                "-G",
+                "--ingroup",
+                "-h",
+                "--home",
+                "-s",
+                "--shell",
+                "--gecos",
+                "--comment",
+                "--firstuid",
+                "--lastuid",
+                "--firstgid",
+                "--lastgid",
+                "-k",
+                "--conf",
             ],
         );
         let operands = options.operands.len();
@@ -182,9 +236,17 @@ impl Accounts {
         let system = options.has(&["--system", "-S"]);
         let busybox = options.has(&["-D", "-S", "-H", "-G", "-h", "-s"]);
         // busybox takes `-g` as the comment field.
-        let group_flags: &[&str] = if busybox { &["-G", "--ingroup", "--gid"] } else { &["--ingroup", "--gid", "-g"] };
+        let group_flags: &[&str] = if busybox {
+            &["-G", "--ingroup", "--gid"]
+        } else {
+            &["--ingroup", "--gid", "-g"]
+        };
         let gid = match options.value(group_flags) {
-            Some(word) => word.value.as_deref().and_then(|group| self.group(group)).map(|id| id.with_arg(word.arg.clone())),
+            Some(word) => word
+                .value
+                .as_deref()
+                .and_then(|group| self.group(group))
+                .map(|id| id.with_arg(word.arg.clone())),
             // Debian's system users belong to nogroup unless `--group` makes them one.
             None if system && !options.has(&["--group"]) => (!busybox).then(|| Id::literal(65534)),
             None => uid.clone().filter(|id| !self.group_id_taken(id.value)),
@@ -200,21 +262,45 @@ impl Accounts {
     fn usermod(&mut self, fact: &Fact) {
         let options = Options::read(
             &fact.words,
-            &["-u", "--uid", "-g", "--gid", "-G", "--groups", "-d", "--home", "-l", "--login", "-s", "--shell", "-c", "--comment", "-e", "-f", "-p"],
+            &[
+                "-u",
+                "--uid",
+                "-g",
+                "--gid",
+                "-G",
+                "--groups",
+                "-d",
+                "--home",
+                "-l",
+                "--login",
+                "-s",
+                "--shell",
+                "-c",
+                "--comment",
+                "-e",
+                "-f",
+                "-p",
+            ],
         );
         let Some(name) = options.operand(0) else { return };
-        let Some(mut account) = self.find(&name).cloned() else { return };
+        let Some(mut account) = self.find(&name).cloned() else {
+            return;
+        };
         if options.has(&["-u", "--uid"]) {
             account.uid = options.id(&["-u", "--uid"]);
         }
         if let Some(word) = options.value(&["-g", "--gid"]) {
-            account.gid = word.value.as_deref().and_then(|group| self.group(group)).map(|id| id.with_arg(word.arg.clone()));
+            account.gid = word
+                .value
+                .as_deref()
+                .and_then(|group| self.group(group))
+                .map(|id| id.with_arg(word.arg.clone()));
         }
         if let Some(word) = options.value(&["-d", "--home"]) {
             account.home.clone_from(&word.value);
         }
         if let Some(word) = options.value(&["-l", "--login"]) {
-            self.accounts.retain(|other| other.name != name);
+            self.known.retain(|other| other.name != name);
             match &word.value {
                 Some(login) => account.name.clone_from(login),
                 None => return,
@@ -264,7 +350,9 @@ impl<'a> Options<'a> {
                 let taking = letters.iter().position(|letter| with_value.contains(&letter.as_str()));
                 match taking {
                     Some(index) if index + 1 == letters.len() => {
-                        options.values.extend(letters[..index].iter().map(|letter| (letter.clone(), None)));
+                        options
+                            .values
+                            .extend(letters[..index].iter().map(|letter| (letter.clone(), None)));
                         options.values.push((letters[index].clone(), words.get(at)));
                         at += 1;
                     }
@@ -295,7 +383,12 @@ impl<'a> Options<'a> {
             .iter()
             .find(|(name, value)| names.contains(&name.as_str()) && value.is_some())
             .and_then(|(_, value)| *value)
-            .or_else(|| self.inline.iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, value)| value))
+            .or_else(|| {
+                self.inline
+                    .iter()
+                    .find(|(name, _)| names.contains(&name.as_str()))
+                    .map(|(_, value)| value)
+            })
     }
 
     fn id(&self, names: &[&str]) -> Option<Id> {

@@ -143,7 +143,10 @@ impl Script {
             facts: Vec::new(),
         };
         if let Arguments::Exec(words) = &instruction.statement.arguments {
-            let words: Vec<_> = words.iter().map(|word| Word::literal(word.text.clone(), word.span)).collect();
+            let words: Vec<_> = words
+                .iter()
+                .map(|word| Word::literal(word.text.clone(), word.span))
+                .collect();
             if let Some(call) = shell::exec_call(bytes, &words) {
                 let script = call.script;
                 let mut fact = reader.fact(&call, instruction.statement.arguments_span, None, &BTreeMap::new());
@@ -208,7 +211,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn script(&mut self, span: Span, depth: usize, context: &Context) -> Result<(), String> {
-        let list = shell::parse(self.bytes, span).map_err(|error| format!("its shell script is not understood: {error}"))?;
+        let list =
+            shell::parse(self.bytes, span).map_err(|error| format!("its shell script is not understood: {error}"))?;
         let mut variables: BTreeMap<String, Option<String>> = context.exports.clone();
         let mut exports: BTreeMap<String, Option<String>> = context.exports.clone();
         for (name, value) in &context.assignments {
@@ -228,7 +232,12 @@ impl Reader<'_> {
             let mut fact = self.fact(&call, site.simple.span, Some(&site.inside), &variables);
             fact.exports.clone_from(&exports);
             fact.redirected = !site.simple.redirects.is_empty();
-            fact.assignment_spans = site.simple.assignments.iter().map(|a| (a.name.clone(), a.span)).collect();
+            fact.assignment_spans = site
+                .simple
+                .assignments
+                .iter()
+                .map(|a| (a.name.clone(), a.span))
+                .collect();
             fact.maybe |= context.maybe;
             fact.clean_environment |= context.clean_environment;
             if let Some(user) = context.user.as_ref().filter(|_| fact.user == CallUser::Same) {
@@ -264,11 +273,15 @@ impl Reader<'_> {
         let words = &site.simple.words;
         let certain = !site.inside.branch && !site.inside.in_loop && !site.inside.function && !site.inside.substitution;
         let command = words.first().and_then(Word::static_value);
-        let set = |name: &str, value: Option<String>, export: bool, variables: &mut BTreeMap<String, Option<String>>, exports: &mut BTreeMap<String, Option<String>>| {
+        let set = |name: &str,
+                   value: Option<String>,
+                   export: bool,
+                   variables: &mut BTreeMap<String, Option<String>>,
+                   exports: &mut BTreeMap<String, Option<String>>| {
             let value = value.filter(|_| certain);
-            if export || name == "HOME" || self.state.env.contains_key(name) || self.state.args.contains_key(name) {
-                exports.insert(name.to_owned(), value.clone());
-            } else if exports.contains_key(name) {
+            // What is in the environment already stays in it with its new value.
+            let inherited = name == "HOME" || self.state.env.contains_key(name) || self.state.args.contains_key(name);
+            if export || inherited || exports.contains_key(name) {
                 exports.insert(name.to_owned(), value.clone());
             }
             variables.insert(name.to_owned(), value);
@@ -276,7 +289,10 @@ impl Reader<'_> {
         match command.as_deref() {
             None if words.is_empty() => {
                 for assignment in &site.simple.assignments {
-                    let value = assignment.value.as_ref().and_then(|word| word.resolve(&|name| lookup(self.state, &BTreeMap::new(), name)));
+                    let value = assignment
+                        .value
+                        .as_ref()
+                        .and_then(|word| word.resolve(&|name| lookup(self.state, &BTreeMap::new(), name)));
                     set(&assignment.name, value, false, variables, exports);
                 }
             }
@@ -317,7 +333,13 @@ impl Reader<'_> {
         }
     }
 
-    fn fact(&self, call: &Call<'_>, span: Span, inside: Option<&Inside<'_>>, variables: &BTreeMap<String, Option<String>>) -> Fact {
+    fn fact(
+        &self,
+        call: &Call<'_>,
+        span: Span,
+        inside: Option<&Inside<'_>>,
+        variables: &BTreeMap<String, Option<String>>,
+    ) -> Fact {
         let look = |name: &str| lookup(self.state, variables, name);
         Fact {
             words: call
@@ -350,7 +372,12 @@ impl Reader<'_> {
                     inside
                         .loops
                         .iter()
-                        .map(|(name, words)| ((*name).to_owned(), words.iter().map(|word| word.resolve(&look)).collect()))
+                        .map(|(name, words)| {
+                            (
+                                (*name).to_owned(),
+                                words.iter().map(|word| word.resolve(&look)).collect(),
+                            )
+                        })
                         .collect()
                 })
                 .unwrap_or_default(),

@@ -13,8 +13,8 @@ use cachemount_syntax::{Dockerfile, Instruction, LineIndex};
 pub use accounts::{AccountFact, Accounts, Id};
 pub use fact::{Fact, Script, WordFact};
 pub use mount::{MountFlag, clean, effective_id};
-pub use stage::{Base, Copy, Run, Stage, StageStep};
 pub(crate) use stage::variable_pattern;
+pub use stage::{Base, Copy, Run, Stage, StageStep};
 pub use state::{State, User};
 
 use crate::knowledge::Knowledge;
@@ -81,7 +81,12 @@ impl<'a> Model<'a> {
                 Base::Stage(parent) => family.contains(&parent),
                 _ => false,
             };
-            if of_family || self.stages[candidate].maybe_bases.iter().any(|parent| family.contains(parent)) {
+            if of_family
+                || self.stages[candidate]
+                    .maybe_bases
+                    .iter()
+                    .any(|parent| family.contains(parent))
+            {
                 family.push(candidate);
             }
         }
@@ -91,7 +96,10 @@ impl<'a> Model<'a> {
     /// The instructions of a stage, `FROM` excluded.
     #[must_use]
     pub fn stage_instructions(&self, stage: usize) -> std::ops::Range<usize> {
-        let next = self.stages.get(stage + 1).map_or(self.instructions.len(), |next| next.from);
+        let next = self
+            .stages
+            .get(stage + 1)
+            .map_or(self.instructions.len(), |next| next.from);
         self.stages[stage].from + 1..next
     }
 

@@ -48,7 +48,10 @@ impl MountFlag {
                 .find(|option| names.contains(&option.key.as_str()))
                 .and_then(|option| option.value.clone())
         };
-        let number = |text: Option<String>| text.and_then(|text| state.expand(&text, escape)).and_then(|text| text.parse().ok());
+        let number = |text: Option<String>| {
+            text.and_then(|text| state.expand(&text, escape))
+                .and_then(|text| text.parse().ok())
+        };
         let raw_target = get(&["target", "dst", "destination"]);
         let target = raw_target.as_ref().and_then(|raw| {
             let target = state.expand(raw, escape)?;
@@ -79,7 +82,10 @@ impl MountFlag {
     /// The option of this name.
     #[must_use]
     pub fn option(&self, names: &[&str]) -> Option<&MountOption> {
-        self.options.iter().rev().find(|option| names.contains(&option.key.as_str()))
+        self.options
+            .iter()
+            .rev()
+            .find(|option| names.contains(&option.key.as_str()))
     }
 }
 
@@ -126,7 +132,13 @@ mod tests {
     #[test]
     fn paths_are_cleaned_as_go_does() {
         for (path, cleaned) in [
-            ("/a/", "/a"), ("/a//b/../c", "/a/c"), ("/..", "/"), ("", "."), ("a/./b/", "a/b"), ("../x", "../x"), ("/", "/"),
+            ("/a/", "/a"),
+            ("/a//b/../c", "/a/c"),
+            ("/..", "/"),
+            ("", "."),
+            ("a/./b/", "a/b"),
+            ("../x", "../x"),
+            ("/", "/"),
         ] {
             assert_eq!(clean(path), cleaned, "{path}");
         }

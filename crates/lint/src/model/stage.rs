@@ -6,11 +6,11 @@ use std::rc::Rc;
 use cachemount_syntax::expand::{Variable, expand};
 use cachemount_syntax::{Arguments, Instruction, Keyword, Word, split_assignment};
 
+use super::SharedState;
 use super::accounts::{AccountFact, Accounts, Id};
 use super::fact::Script;
 use super::mount::{MountFlag, clean};
 use super::state::{State, User};
-use super::SharedState;
 use crate::knowledge::{Glob, ImageRef, Knowledge};
 
 /// What a stage starts from.
@@ -227,7 +227,11 @@ impl Reader<'_> {
             return Base::Unknown(written.to_owned());
         }
         let lower = name.to_lowercase();
-        if let Some(stage) = self.stages.iter().rposition(|stage| stage.name.as_deref() == Some(&lower)) {
+        if let Some(stage) = self
+            .stages
+            .iter()
+            .rposition(|stage| stage.name.as_deref() == Some(&lower))
+        {
             return Base::Stage(stage);
         }
         if name == "scratch" {
@@ -246,7 +250,12 @@ impl Reader<'_> {
         }
         let pattern = variable_pattern(written);
         (0..self.stages.len())
-            .filter(|index| self.stages[*index].name.as_deref().is_some_and(|name| pattern.matches(name)))
+            .filter(|index| {
+                self.stages[*index]
+                    .name
+                    .as_deref()
+                    .is_some_and(|name| pattern.matches(name))
+            })
             .collect()
     }
 
@@ -294,12 +303,25 @@ impl Reader<'_> {
             fact.wrappers.is_empty()
                 && (matches!(
                     fact.name().as_deref(),
-                    Some("useradd" | "adduser" | "groupadd" | "addgroup" | "usermod" | "apk" | "yum" | "dnf" | "microdnf" | "zypper")
-                ) || self
-                    .knowledge
-                    .tools
-                    .iter()
-                    .any(|tool| tool.root_only && tool.commands.iter().any(|command| command.matches(&fact.values(), true))))
+                    Some(
+                        "useradd"
+                            | "adduser"
+                            | "groupadd"
+                            | "addgroup"
+                            | "usermod"
+                            | "apk"
+                            | "yum"
+                            | "dnf"
+                            | "microdnf"
+                            | "zypper"
+                    )
+                ) || self.knowledge.tools.iter().any(|tool| {
+                    tool.root_only
+                        && tool
+                            .commands
+                            .iter()
+                            .any(|command| command.matches(&fact.values(), true))
+                }))
         });
         if needs_root {
             Rc::make_mut(&mut self.state).user = User::root();
@@ -312,11 +334,17 @@ impl Reader<'_> {
             Arguments::Words(words) | Arguments::Exec(words) => words
                 .iter()
                 .filter(|word| !word.text.starts_with("<<"))
-                .map(|word| self.state.expand(&word.text, self.escape).unwrap_or_else(|| word.text.clone()))
+                .map(|word| {
+                    self.state
+                        .expand(&word.text, self.escape)
+                        .unwrap_or_else(|| word.text.clone())
+                })
                 .collect(),
             _ => Vec::new(),
         };
-        let destination = words.pop().and_then(|text| absolute(&text, self.state.workdir.as_deref()));
+        let destination = words
+            .pop()
+            .and_then(|text| absolute(&text, self.state.workdir.as_deref()));
         Copy {
             instruction: index,
             from: statement.flag("from").map(str::to_owned),
@@ -328,7 +356,9 @@ impl Reader<'_> {
     fn change_state(&mut self, instruction: &Instruction) {
         let escape = self.escape;
         let statement = &instruction.statement;
-        let text = |span: cachemount_syntax::Span| String::from_utf8_lossy(&instruction.text.bytes()[span.range()]).into_owned();
+        let text = |span: cachemount_syntax::Span| {
+            String::from_utf8_lossy(&instruction.text.bytes()[span.range()]).into_owned()
+        };
         match (statement.keyword, &statement.arguments) {
             (Keyword::Env, Arguments::Pairs(pairs)) => {
                 // All values are expanded before any of them is set.
@@ -429,7 +459,9 @@ fn unknown_image_state() -> State {
 /// What the first step of an image finds.
 fn image_state(name: &str, knowledge: &Knowledge) -> State {
     let reference = ImageRef::parse(name);
-    let windows = ["windows", "nanoserver", "servercore"].iter().any(|word| name.contains(word));
+    let windows = ["windows", "nanoserver", "servercore"]
+        .iter()
+        .any(|word| name.contains(word));
     let Some(image) = reference.find(&knowledge.images) else {
         return State {
             foreign_shell: windows.then(|| "cmd".to_owned()),
@@ -438,7 +470,11 @@ fn image_state(name: &str, knowledge: &Knowledge) -> State {
     };
     let mut state = State {
         accounts: base_accounts(reference.distro(Some(image)).map(|(distro, _)| distro).as_deref()),
-        env: image.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
+        env: image
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), Some(value.clone())))
+            .collect(),
         workdir: image.workdir.clone().or_else(|| Some("/".to_owned())),
         foreign_shell: windows.then(|| "cmd".to_owned()),
         ..empty_state()

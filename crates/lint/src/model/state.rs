@@ -82,7 +82,9 @@ impl State {
     #[must_use]
     pub fn sole_arg(&self, text: &str) -> Option<String> {
         let name = text.trim_matches('"').strip_prefix('$')?;
-        let name = name.strip_prefix('{').map_or(Some(name), |name| name.strip_suffix('}'))?;
+        let name = name
+            .strip_prefix('{')
+            .map_or(Some(name), |name| name.strip_suffix('}'))?;
         (self.args.contains_key(name) && !self.env.contains_key(name)).then(|| name.to_owned())
     }
 
@@ -132,7 +134,10 @@ impl State {
         match (account, number) {
             (Some(account), _) => User {
                 name: Some(account.name.clone()).filter(|name| !name.is_empty()),
-                uid: account.uid.clone().map(|id| if number.is_some() { id.with_arg(arg) } else { id }),
+                uid: account
+                    .uid
+                    .clone()
+                    .map(|id| if number.is_some() { id.with_arg(arg) } else { id }),
                 gid: account.gid.clone(),
                 home: account.home.clone(),
                 assumed: false,

@@ -93,14 +93,25 @@ impl Obstacle {
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
-            Self::MovedUnknown(what) => format!("`{what}` moves its cache to a place that is known only during the build"),
-            Self::MovedTo { by, value } => format!("`{by}` moves its cache to `{value}`, which is not an absolute path"),
+            Self::MovedUnknown(what) => {
+                format!("`{what}` moves its cache to a place that is known only during the build")
+            }
+            Self::MovedTo { by, value } => {
+                format!("`{by}` moves its cache to `{value}`, which is not an absolute path")
+            }
             Self::UnknownHome(Some(user)) => format!("the home directory of user `{user}` is not known"),
             Self::UnknownHome(None) => "the home directory of its user is not known".to_owned(),
-            Self::UnknownUser(Some(user)) => format!("the uid of user `{user}` is not known, and a mount that belongs to another user fails or stays empty"),
-            Self::UnknownUser(None) => "the user of this step is not known, and a mount that belongs to another user fails or stays empty".to_owned(),
+            Self::UnknownUser(Some(user)) => format!(
+                "the uid of user `{user}` is not known, and a mount that belongs to another user fails or stays empty"
+            ),
+            Self::UnknownUser(None) => {
+                "the user of this step is not known, and a mount that belongs to another user fails or stays empty"
+                    .to_owned()
+            }
             Self::UnknownBase(base) => format!("the base image `{base}` is known only during the build"),
-            Self::NeededLater { line, what } => format!("{what} on line {line} may need what this step leaves in the directory"),
+            Self::NeededLater { line, what } => {
+                format!("{what} on line {line} may need what this step leaves in the directory")
+            }
             Self::ReadHere(word) => format!("the step itself refers to the cache (`{word}`)"),
             Self::CopiedOut { line } => format!("line {line} copies the cache out of this stage"),
             Self::CopiedIn { line } => format!("line {line} puts files there, which a mount would hide"),
@@ -108,14 +119,20 @@ impl Obstacle {
                 format!("`{path}` on line {line} removes more than the cache; with a mount below it, it would fail")
             }
             Self::CannotRemove { command, line } => {
-                format!("`{command}` on line {line} empties the cache and cannot be taken out without changing what the step does")
+                format!(
+                    "`{command}` on line {line} empties the cache and cannot be taken out without changing what the step does"
+                )
             }
-            Self::CannotSwitchOn(what) => format!("`{what}` switches its cache off in a way that cannot be undone for this step alone"),
+            Self::CannotSwitchOn(what) => {
+                format!("`{what}` switches its cache off in a way that cannot be undone for this step alone")
+            }
             Self::Covers(path) => format!("a mount there would hide `{path}`, which the image needs"),
             Self::Refused(setting) => format!("with `{setting}` the image would point into the mount"),
             Self::Configured { line } => format!("line {line} configures its cache"),
             Self::RootOwnedParent { parent, command } => {
-                format!("while the step runs, the mount's parent `{parent}` would belong to root, and `{command}` may want to write there")
+                format!(
+                    "while the step runs, the mount's parent `{parent}` would belong to root, and `{command}` may want to write there"
+                )
             }
             Self::NeedsRoot(user) => format!("it works for root only, and the step runs as `{user}`"),
             Self::Offline { line } => format!("line {line} works offline, from what the image has in the cache"),
@@ -134,11 +151,14 @@ impl Obstacle {
                 .pin
                 .as_ref()
                 .map(|pin| format!("set `{pin}` to an absolute path in an `ENV` before this step")),
-            Self::UnknownUser(Some(name)) if name.parse::<u32>().is_err() => {
-                Some(format!("give the user a fixed id where it is made, for instance `useradd --uid 1000 {name}`"))
-            }
+            Self::UnknownUser(Some(name)) if name.parse::<u32>().is_err() => Some(format!(
+                "give the user a fixed id where it is made, for instance `useradd --uid 1000 {name}`"
+            )),
             Self::UnknownUser(_) => Some("name the user with an explicit `USER` before this step".to_owned()),
-            Self::UnknownHome(_) => tool.pin.as_ref().map(|pin| format!("set `HOME` or `{pin}` in an `ENV` before this step")),
+            Self::UnknownHome(_) => tool
+                .pin
+                .as_ref()
+                .map(|pin| format!("set `HOME` or `{pin}` in an `ENV` before this step")),
             Self::UnknownBase(_) => Some("give the argument a default value".to_owned()),
             Self::WipedWithMore { path, .. } => Some(format!("remove from `{path}` only what is not a package cache")),
             Self::CannotRemove { .. } => Some("put the clean-up at the end of the step, joined with `&&`".to_owned()),
@@ -236,13 +256,21 @@ fn copied_out(model: &Model<'_>, stage: usize, run: &Run, place: &str) -> Result
 /// A later step of this stage, or of one built on it, refers to the directory.
 fn read_later(model: &Model<'_>, stage: usize, run: &Run, place: &str) -> Result<(), Obstacle> {
     for (_, later) in later_runs(model, stage, run) {
-        if later.mounts.iter().any(|mount| mount.target.as_deref().is_some_and(|target| relation(target, place) == Relation::Within)) {
+        if later.mounts.iter().any(|mount| {
+            mount
+                .target
+                .as_deref()
+                .is_some_and(|target| relation(target, place) == Relation::Within)
+        }) {
             continue;
         }
         for fact in later.script.facts() {
             // `rm -f` bears that there is nothing; without `-f`, and for `find`, the directory must be there.
             let forced = fact.name().as_deref() == Some("rm")
-                && fact.words.iter().any(|word| word.literal.starts_with('-') && !word.literal.starts_with("--") && word.literal.contains('f') || word.literal == "--force");
+                && fact.words.iter().any(|word| {
+                    word.literal.starts_with('-') && !word.literal.starts_with("--") && word.literal.contains('f')
+                        || word.literal == "--force"
+                });
             if forced {
                 continue;
             }
@@ -258,18 +286,18 @@ fn read_later(model: &Model<'_>, stage: usize, run: &Run, place: &str) -> Result
 }
 
 /// A step before or after this one that works offline counts on what the image has.
-pub fn check_offline(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool) -> Result<(), Obstacle> {
+pub fn check_offline(model: &Model<'_>, stage: usize, tool: &Tool) -> Result<(), Obstacle> {
     if tool.offline_flags.is_empty() && tool.offline_env.is_empty() {
         return Ok(());
     }
     let family: Vec<usize> = model.ancestry(stage).chain(model.descendants(stage)).collect();
     for (member, other) in model.runs() {
-        if !family.contains(&member) || !(std::ptr::eq(other, run) || !find_uses(other, tool).is_empty()) {
+        if !family.contains(&member) {
             continue;
         }
         for usage in find_uses(other, tool) {
             let fact = &other.script.facts()[usage.fact];
-            let by_flag = fact.words.iter().any(|word| tool.offline_flags.iter().any(|flag| word.literal == *flag));
+            let by_flag = fact.words.iter().any(|word| tool.offline_flags.contains(&word.literal));
             let by_env = tool.offline_env.iter().any(|name| {
                 use cachemount_syntax::expand::Variable;
                 match super::places::variable(other, tool, fact, name) {
@@ -301,12 +329,18 @@ pub fn later_runs<'m>(model: &'m Model<'_>, stage: usize, run: &Run) -> Vec<(usi
 /// Whether the step itself refers to the directory other than to clean it.
 pub fn check_step(run: &Run, tool: &Tool, cache: &CacheDir, place: &str) -> Result<(), Obstacle> {
     for fact in run.script.facts() {
-        let own = tool.commands.iter().any(|command| command.matches(&fact.values(), true));
+        let own = tool
+            .commands
+            .iter()
+            .any(|command| command.matches(&fact.values(), true));
         if is_removal(fact) || (own && !cache.flags.is_empty()) {
             continue;
         }
         // `mkdir` of the place prepares it, and works on a mount; the others only say or set its name.
-        if matches!(fact.name().as_deref(), Some("mkdir" | "echo" | "printf" | "export" | "declare" | "readonly")) {
+        if matches!(
+            fact.name().as_deref(),
+            Some("mkdir" | "echo" | "printf" | "export" | "declare" | "readonly")
+        ) {
             continue;
         }
         if let Some(word) = fact.words.iter().skip(1).find(|word| refers(run, fact, word, place)) {
@@ -334,7 +368,8 @@ pub fn check_index(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, cach
             }
             runs_a_script(fact).then(|| format!("the script `{}`", fact.words[0].literal.replace('\u{0}', "…")))
         });
-        let what = needs.or_else(|| (!fetched && speaks_of(model, later, tool)).then(|| "a text that names it".to_owned()));
+        let what =
+            needs.or_else(|| (!fetched && speaks_of(model, later, tool)).then(|| "a text that names it".to_owned()));
         if let Some(what) = what {
             return Err(Obstacle::NeededLater { line, what });
         }
@@ -364,28 +399,46 @@ pub fn check_index(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, cach
 /// Whether a step's text names the tool although no command of the step is the tool: `eval "apt-get …"`, another
 /// interpreter's script.
 fn speaks_of(model: &Model<'_>, run: &Run, tool: &Tool) -> bool {
-    let known = run
-        .script
-        .facts()
-        .iter()
-        .any(|fact| tool.commands.iter().any(|command| command.matches(&fact.values(), true)));
-    !known && names_command(&model.instructions[run.instruction].text.bytes()[model.instructions[run.instruction].statement.arguments_span.start..], tool)
+    let known = run.script.facts().iter().any(|fact| {
+        tool.commands
+            .iter()
+            .any(|command| command.matches(&fact.values(), true))
+    });
+    !known
+        && names_command(
+            &model.instructions[run.instruction].text.bytes()
+                [model.instructions[run.instruction].statement.arguments_span.start..],
+            tool,
+        )
 }
 
 /// Whether one of the tool's commands stands in a text as a word of its own.
 fn names_command(text: &[u8], tool: &Tool) -> bool {
     let text = String::from_utf8_lossy(text);
     text.split(|char: char| !(char.is_ascii_alphanumeric() || char == '-'))
-        .any(|word| tool.commands.iter().any(|command| command.len() == 1 && command.matches(&[Some(word.to_owned())], true)))
+        .any(|word| {
+            tool.commands
+                .iter()
+                .any(|command| command.len() == 1 && command.matches(&[Some(word.to_owned())], true))
+        })
 }
 
 /// Whether the command runs a script whose commands cannot be seen: by path, or handed to a shell.
 fn runs_a_script(fact: &Fact) -> bool {
     let command = fact.words.first().map_or("", |word| word.literal.as_str());
-    let system = ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"];
+    let system = [
+        "/bin/",
+        "/sbin/",
+        "/usr/bin/",
+        "/usr/sbin/",
+        "/usr/local/bin/",
+        "/usr/local/sbin/",
+    ];
     fact.opaque
         || matches!(command, "." | "source")
-        || command.ends_with(".sh")
+        || std::path::Path::new(command)
+            .extension()
+            .is_some_and(|extension| extension == "sh")
         || (command.contains('/') && !system.iter().any(|folder| command.starts_with(folder)))
 }
 
@@ -393,28 +446,69 @@ fn runs_a_script(fact: &Fact) -> bool {
 pub fn is_removal(fact: &Fact) -> bool {
     match fact.name().as_deref() {
         Some("rm" | "rmdir" | "unlink" | "shred") => true,
-        Some("find") => fact.words.iter().any(|word| {
-            matches!(word.value.as_deref(), Some("-delete" | "rm"))
-        }),
+        Some("find") => fact
+            .words
+            .iter()
+            .any(|word| matches!(word.value.as_deref(), Some("-delete" | "rm"))),
         _ => false,
     }
 }
 
 /// While a step runs, directories between the home and the mount that the image lacks belong to root.
 pub fn check_parents(run: &Run, tool: &Tool, home: Option<&str>, place: &str, uid: u32) -> Result<(), Obstacle> {
-    let Some(home) = home.filter(|_| uid != 0) else { return Ok(()) };
-    let Some(rest) = place.strip_prefix(home.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/')) else {
+    let Some(home) = home.filter(|_| uid != 0) else {
         return Ok(());
     };
-    let Some((parent, _)) = rest.rsplit_once('/') else { return Ok(()) };
+    let Some(rest) = place
+        .strip_prefix(home.trim_end_matches('/'))
+        .and_then(|rest| rest.strip_prefix('/'))
+    else {
+        return Ok(());
+    };
+    let Some((parent, _)) = rest.rsplit_once('/') else {
+        return Ok(());
+    };
     let parent = format!("{}/{parent}", home.trim_end_matches('/'));
     let harmless = [
-        "cd", "echo", "printf", "set", "test", "[", "true", ":", "export", "chmod", "chown", "mkdir", "rm", "rmdir", "cp", "mv", "ln", "cat",
-        "sed", "grep", "ls", "touch", "apt-get", "apt", "apt-cache", "groupadd", "useradd", "adduser", "addgroup", "which", "command", "exit",
+        "cd",
+        "echo",
+        "printf",
+        "set",
+        "test",
+        "[",
+        "true",
+        ":",
+        "export",
+        "chmod",
+        "chown",
+        "mkdir",
+        "rm",
+        "rmdir",
+        "cp",
+        "mv",
+        "ln",
+        "cat",
+        "sed",
+        "grep",
+        "ls",
+        "touch",
+        "apt-get",
+        "apt",
+        "apt-cache",
+        "groupadd",
+        "useradd",
+        "adduser",
+        "addgroup",
+        "which",
+        "command",
+        "exit",
     ];
     for fact in run.script.facts() {
         let name = fact.name().unwrap_or_default();
-        let own = tool.commands.iter().any(|command| command.matches(&fact.values(), true));
+        let own = tool
+            .commands
+            .iter()
+            .any(|command| command.matches(&fact.values(), true));
         let names_parent = fact.words.iter().any(|word| super::locate::names(word, &parent));
         if (!own && !harmless.contains(&name.as_str())) || (names_parent && name != "rm") {
             return Err(Obstacle::RootOwnedParent {

@@ -37,12 +37,18 @@ impl MountText {
 /// The edit that puts mounts in front of a step's command, one a line, in the manner of its other lines.
 #[must_use]
 pub fn insert_mounts(source: &[u8], instruction: &Instruction, escape: u8, mounts: &[MountText]) -> Edit {
-    let at = instruction.text.source_offset(instruction.statement.arguments_span.start);
+    let at = instruction
+        .text
+        .source_offset(instruction.statement.arguments_span.start);
     let line_end = instruction_line_end(source, instruction);
     let indent = indent(source, instruction);
     let mut text = String::new();
     // Behind other flags on the command's own line, the first mount begins a new one.
-    let flags_end = instruction.statement.flags.last().map(|flag| instruction.source(flag.span).end);
+    let flags_end = instruction
+        .statement
+        .flags
+        .last()
+        .map(|flag| instruction.source(flag.span).end);
     let glued = flags_end.filter(|end| source[*end..at].iter().all(|byte| matches!(byte, b' ' | b'\t')));
     if glued.is_some() {
         text = format!(" {}{line_end}{indent}", char::from(escape));
@@ -62,8 +68,13 @@ pub fn insert_mounts(source: &[u8], instruction: &Instruction, escape: u8, mount
 
 /// The indentation of the step's first continued line, else four blanks.
 fn indent(source: &[u8], instruction: &Instruction) -> String {
-    let start = instruction.text.source_offset(instruction.statement.arguments_span.start);
-    let line_start = source[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let start = instruction
+        .text
+        .source_offset(instruction.statement.arguments_span.start);
+    let line_start = source[..start]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
     let on_first_line = line_start <= instruction.span.start;
     let base = &source[instruction.full.start..instruction.span.start];
     let base = String::from_utf8_lossy(base).into_owned();
@@ -73,7 +84,11 @@ fn indent(source: &[u8], instruction: &Instruction) -> String {
         if own.iter().all(|byte| matches!(byte, b' ' | b'\t')) {
             return String::from_utf8_lossy(own).into_owned();
         }
-        let blanks: Vec<u8> = own.iter().copied().take_while(|byte| matches!(byte, b' ' | b'\t')).collect();
+        let blanks: Vec<u8> = own
+            .iter()
+            .copied()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .collect();
         return String::from_utf8_lossy(&blanks).into_owned();
     }
     // The least indented of the continued lines; deeper ones are arguments or bodies of loops.

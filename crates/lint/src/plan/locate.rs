@@ -11,8 +11,12 @@ pub fn word_relation(run: &Run, fact: &Fact, word: &WordFact, place: &str) -> Re
         Resolved::Paths(paths) => strongest(paths.iter().map(|path| relation(path, place))),
         Resolved::Relative(path) => {
             // Somewhere below a directory that `cd` went to.
-            let path = path.trim_start_matches("./").trim_end_matches("/*").trim_end_matches('/');
-            let named = !path.is_empty() && (place.ends_with(&format!("/{path}")) || path.contains(place.rsplit('/').next().unwrap_or("\u{0}")));
+            let path = path
+                .trim_start_matches("./")
+                .trim_end_matches("/*")
+                .trim_end_matches('/');
+            let named = !path.is_empty()
+                && (place.ends_with(&format!("/{path}")) || path.contains(place.rsplit('/').next().unwrap_or("\u{0}")));
             if named { Relation::Above } else { Relation::Apart }
         }
         Resolved::Unknown => unknown(word, place),
@@ -36,9 +40,16 @@ fn resolve(run: &Run, fact: &Fact, word: &WordFact) -> Resolved {
         };
     }
     // `for d in A B; do rm -rf "$d"; done`
-    let name = word.raw.trim_matches('"').trim_start_matches('$').trim_matches(['{', '}']);
+    let name = word
+        .raw
+        .trim_matches('"')
+        .trim_start_matches('$')
+        .trim_matches(['{', '}']);
     if let Some((_, values)) = fact.loops.iter().rev().find(|(variable, _)| variable == name) {
-        let paths: Option<Vec<_>> = values.iter().map(|value| absolute(run, fact, value.as_ref()?)).collect();
+        let paths: Option<Vec<_>> = values
+            .iter()
+            .map(|value| absolute(run, fact, value.as_ref()?))
+            .collect();
         return paths.map_or(Resolved::Unknown, Resolved::Paths);
     }
     Resolved::Unknown
@@ -59,7 +70,11 @@ fn absolute(run: &Run, fact: &Fact, value: &str) -> Option<String> {
         return Some(format!("{home}{rest}"));
     }
     let directory = run.state.workdir.as_ref().filter(|_| !fact.moved)?;
-    Some(if value.starts_with("..") { clean(&format!("{directory}/{value}")) } else { format!("{directory}/{value}") })
+    Some(if value.starts_with("..") {
+        clean(&format!("{directory}/{value}"))
+    } else {
+        format!("{directory}/{value}")
+    })
 }
 
 /// A word with unknown parts: by the text before them, or by what it seems to speak of.
@@ -136,7 +151,18 @@ pub fn is_standing(run: &Run, path: &str) -> bool {
     let home = run.state.home(&run.state.user);
     matches!(
         path.as_str(),
-        "/" | "/var" | "/var/lib" | "/var/cache" | "/var/lib/apt" | "/root" | "/home" | "/opt" | "/srv" | "/tmp" | "/usr" | "/usr/local" | "/etc"
+        "/" | "/var"
+            | "/var/lib"
+            | "/var/cache"
+            | "/var/lib/apt"
+            | "/root"
+            | "/home"
+            | "/opt"
+            | "/srv"
+            | "/tmp"
+            | "/usr"
+            | "/usr/local"
+            | "/etc"
     ) || home.as_deref() == Some(path.as_str())
         || run.state.workdir.as_deref() == Some(path.as_str())
         || path.contains(['*', '?', '['])

@@ -22,7 +22,11 @@ pub fn relation(path: &str, directory: &str) -> Relation {
     loop {
         // The place first: a component of the pattern must not be lost when the place is over.
         let Some(component) = place.next() else {
-            return if matches_siblings { Relation::Above } else { Relation::Within };
+            return if matches_siblings {
+                Relation::Above
+            } else {
+                Relation::Within
+            };
         };
         match pattern.next() {
             None => return Relation::Above,

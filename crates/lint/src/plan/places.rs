@@ -47,7 +47,11 @@ pub fn place(run: &Run, tool: &Tool, cache: &CacheDir, usage: &Use) -> Result<Pl
                 Variable::Unknown => None,
             };
             let home = home.filter(|home| home.starts_with('/')).ok_or_else(|| {
-                let name = usage.user.name.clone().or_else(|| usage.user.uid.as_ref().map(|id| id.value.to_string()));
+                let name = usage
+                    .user
+                    .name
+                    .clone()
+                    .or_else(|| usage.user.uid.as_ref().map(|id| id.value.to_string()));
                 Obstacle::UnknownHome(name)
             })?;
             return Ok(Place {
@@ -65,11 +69,15 @@ pub fn place(run: &Run, tool: &Tool, cache: &CacheDir, usage: &Use) -> Result<Pl
 }
 
 /// The directory that the tool would use if nothing moved it.
+#[must_use]
 pub fn default_path(run: &Run, cache: &CacheDir) -> Option<String> {
-    cache.path.iter().find_map(|candidate| match candidate.strip_prefix('~') {
-        Some(rest) => Some(clean(&format!("{}{rest}", run.state.user.home.as_ref()?))),
-        None => (!candidate.starts_with('$')).then(|| candidate.clone()),
-    })
+    cache
+        .path
+        .iter()
+        .find_map(|candidate| match candidate.strip_prefix('~') {
+            Some(rest) => Some(clean(&format!("{}{rest}", run.state.user.home.as_ref()?))),
+            None => (!candidate.starts_with('$')).then(|| candidate.clone()),
+        })
 }
 
 fn place_by_flag(run: &Run, cache: &CacheDir, fact: &Fact) -> Result<Option<Place>, Obstacle> {
@@ -78,7 +86,10 @@ fn place_by_flag(run: &Run, cache: &CacheDir, fact: &Fact) -> Result<Option<Plac
             let text = word.literal.as_str();
             let value = if text == flag {
                 fact.words.get(index + 1).map(|next| next.value.clone())
-            } else if text.strip_prefix(flag.as_str()).is_some_and(|rest| rest.starts_with('=')) {
+            } else if text
+                .strip_prefix(flag.as_str())
+                .is_some_and(|rest| rest.starts_with('='))
+            {
                 Some(word.value.as_ref().map(|value| value[flag.len() + 1..].to_owned()))
             } else {
                 None
@@ -101,7 +112,10 @@ fn place_by_flag(run: &Run, cache: &CacheDir, fact: &Fact) -> Result<Option<Plac
 /// An absolute path; `~` only where the shell would have expanded it.
 fn absolute(run: &Run, fact: &Fact, path: &str) -> Option<String> {
     if let Some(rest) = path.strip_prefix("~/") {
-        let home = run.state.home(&run.state.user).filter(|_| fact.assignments.is_empty())?;
+        let home = run
+            .state
+            .home(&run.state.user)
+            .filter(|_| fact.assignments.is_empty())?;
         return Some(clean(&format!("{home}/{rest}")));
     }
     path.starts_with('/').then(|| clean(path))
@@ -122,7 +136,13 @@ pub fn variable(run: &Run, tool: &Tool, fact: &Fact, name: &str) -> Variable {
     if let Some((_, value)) = fact.exports.iter().find(|(set, _)| tool.is_env(name, set)) {
         return known(value);
     }
-    let set: Vec<_> = run.state.env.iter().chain(&run.state.args).filter(|(set, _)| tool.is_env(name, set)).collect();
+    let set: Vec<_> = run
+        .state
+        .env
+        .iter()
+        .chain(&run.state.args)
+        .filter(|(set, _)| tool.is_env(name, set))
+        .collect();
     match set.first() {
         // Two spellings with two values: which one counts depends on their order.
         Some((_, value)) if set.iter().any(|(_, other)| other != value) && tool.ignore_case_env => Variable::Unknown,

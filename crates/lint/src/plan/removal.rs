@@ -83,7 +83,10 @@ impl<'a> Removal<'a> {
     fn items(&self, list: &List, start: usize, end: usize, edits: &mut Vec<Edit>) -> Option<()> {
         let first = &list.items[start];
         let last = &list.items[end - 1];
-        if list.items[start..end].iter().any(|item| matches!(item.separator, Some((Separator::Background, _)))) {
+        if list.items[start..end]
+            .iter()
+            .any(|item| matches!(item.separator, Some((Separator::Background, _))))
+        {
             return None;
         }
         if let Some(edit) = self.own_lines(list, start, end) {
@@ -105,7 +108,10 @@ impl<'a> Removal<'a> {
         } else {
             // The next command may ask how this one ended.
             let next = list.items[end].and_or.span;
-            if self.instruction.text.bytes()[next.range()].windows(2).any(|two| two == b"$?") {
+            if self.instruction.text.bytes()[next.range()]
+                .windows(2)
+                .any(|two| two == b"$?")
+            {
                 return None;
             }
             edits.push(self.middle(first.and_or.span.start, list.items[end].and_or.span.start)?);
@@ -115,26 +121,43 @@ impl<'a> Removal<'a> {
 
     /// Whether a list that gets as far as the end of this item has the status 0 there: under `set -e`, one plain command.
     fn leaves_zero(&self, list: &List, item: usize) -> bool {
-        let strict = list.items[..item].iter().any(|item| item.and_or.links.iter().any(|link| sets_errexit(&link.pipeline.commands)))
-            || self.outer_errexit(list.span.start);
+        let strict = list.items[..item].iter().any(|item| {
+            item.and_or
+                .links
+                .iter()
+                .any(|link| sets_errexit(&link.pipeline.commands))
+        }) || self.outer_errexit(list.span.start);
         let links = &list.items[item].and_or.links;
         let [link] = links.as_slice() else { return false };
         let background = matches!(list.items[item].separator, Some((Separator::Background, _)));
-        strict && !background && !link.pipeline.negated && link.pipeline.commands.iter().all(|command| matches!(command, Command::Simple(_)))
+        strict
+            && !background
+            && !link.pipeline.negated
+            && link
+                .pipeline
+                .commands
+                .iter()
+                .all(|command| matches!(command, Command::Simple(_)))
     }
 
     /// `set -e` somewhere in front, outside this list.
     fn outer_errexit(&self, before: usize) -> bool {
         let text = String::from_utf8_lossy(&self.instruction.text.bytes()[..before]).into_owned();
         text.split(['\n', ';', '&']).any(|command| {
-            let mut words = command.split_whitespace().skip_while(|word| word.starts_with("--") || *word == "RUN");
-            words.next() == Some("set") && words.any(|word| word == "errexit" || (word.starts_with('-') && word.contains('e')))
+            let mut words = command
+                .split_whitespace()
+                .skip_while(|word| word.starts_with("--") || *word == "RUN");
+            words.next() == Some("set")
+                && words.any(|word| word == "errexit" || (word.starts_with('-') && word.contains('e')))
         })
     }
 
     /// `true` in place of commands that go.
     fn stand_in(&self, first: Span, last: Span) -> Option<Edit> {
-        let span = Span::new(self.instruction.text.source_offset(first.start), self.instruction.text.source_offset(last.end - 1) + 1);
+        let span = Span::new(
+            self.instruction.text.source_offset(first.start),
+            self.instruction.text.source_offset(last.end - 1) + 1,
+        );
         (self.comments(span).is_empty() && self.no_script_comment(span)).then(|| Edit::replace(span, "true"))
     }
 
@@ -145,15 +168,24 @@ impl<'a> Removal<'a> {
         }
         let text = self.instruction.text.bytes();
         let (first, last) = (list.items[start].and_or.span, list.items[end - 1].and_or.span);
-        let line_start = text[..first.start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let line_end = text[last.end..].iter().position(|byte| *byte == b'\n').map(|at| last.end + at + 1)?;
+        let line_start = text[..first.start]
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let line_end = text[last.end..]
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map(|at| last.end + at + 1)?;
         let blank = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_whitespace);
         let alone = line_start > 0 && blank(&text[line_start..first.start]) && blank(&text[last.end..line_end]);
         // Between them nothing but them.
         let between = list.items[start..end]
             .windows(2)
             .all(|pair| blank(&text[pair[0].and_or.span.end..pair[1].and_or.span.start]));
-        let span = Span::new(self.instruction.text.source_offset(line_start), self.instruction.text.source_offset(line_end - 1) + 1);
+        let span = Span::new(
+            self.instruction.text.source_offset(line_start),
+            self.instruction.text.source_offset(line_end - 1) + 1,
+        );
         (alone && between).then(|| Edit::delete(span))
     }
 
@@ -162,7 +194,9 @@ impl<'a> Removal<'a> {
         let links = &item.and_or.links;
         let mut any = false;
         links.iter().all(|link| {
-            let [command] = link.pipeline.commands.as_slice() else { return false };
+            let [command] = link.pipeline.commands.as_slice() else {
+                return false;
+            };
             let gone = !link.pipeline.negated && self.gone(command);
             any |= gone;
             gone || (any && matches!(link.operator, Some((Operator::Or, _))) && is_true(command))
@@ -193,7 +227,9 @@ impl<'a> Removal<'a> {
                 at += 1;
             }
             // Taken to succeed, the command behind `&&` changes nothing; behind `||` it decides what comes next.
-            let joined_by_and = links[start.max(1)..at].iter().all(|link| matches!(link.operator, Some((Operator::And, _))));
+            let joined_by_and = links[start.max(1)..at]
+                .iter()
+                .all(|link| matches!(link.operator, Some((Operator::And, _))));
             if !joined_by_and {
                 return None;
             }
@@ -229,7 +265,10 @@ impl<'a> Removal<'a> {
 
     /// Deletes from the end of what stays to the end of what goes. Comments in between move behind the instruction.
     fn tail(&self, from: usize, to: usize) -> Option<Edit> {
-        let span = Span::new(self.instruction.text.source_offset(from - 1) + 1, self.instruction.text.source_offset(to - 1) + 1);
+        let span = Span::new(
+            self.instruction.text.source_offset(from - 1) + 1,
+            self.instruction.text.source_offset(to - 1) + 1,
+        );
         let comments = self.comments(span);
         if comments.is_empty() {
             return self.no_script_comment(span).then(|| Edit::delete(span));
@@ -251,22 +290,35 @@ impl<'a> Removal<'a> {
 
     /// Deletes from the start of what goes to the start of what stays behind it.
     fn middle(&self, from: usize, to: usize) -> Option<Edit> {
-        let span = Span::new(self.instruction.text.source_offset(from), self.instruction.text.source_offset(to));
+        let span = Span::new(
+            self.instruction.text.source_offset(from),
+            self.instruction.text.source_offset(to),
+        );
         let comments = self.comments(span);
         if comments.is_empty() {
             return self.no_script_comment(span).then(|| Edit::delete(span));
         }
         // Both ends at the start of their lines: the comments between them can stay where they are.
         let indent = |at: usize| {
-            let start = self.source[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let start = self.source[..at]
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |at| at + 1);
             let indent = &self.source[start..at];
-            indent.iter().all(|byte| matches!(byte, b' ' | b'\t')).then(|| String::from_utf8_lossy(indent).into_owned())
+            indent
+                .iter()
+                .all(|byte| matches!(byte, b' ' | b'\t'))
+                .then(|| String::from_utf8_lossy(indent).into_owned())
         };
         indent(span.start)?;
         let mut text = String::new();
         for comment in comments {
             let line = std::str::from_utf8(&self.source[comment.range()]).ok()?;
-            text.push_str(if text.is_empty() { line.trim_start_matches([' ', '\t']) } else { line });
+            text.push_str(if text.is_empty() {
+                line.trim_start_matches([' ', '\t'])
+            } else {
+                line
+            });
         }
         text.push_str(&indent(span.end)?);
         Some(Edit::replace(span, text))
@@ -289,10 +341,18 @@ impl<'a> Removal<'a> {
 
 /// `set -e`, in whatever bundle.
 fn sets_errexit(commands: &[Command]) -> bool {
-    let [Command::Simple(simple)] = commands else { return false };
-    let words: Vec<String> = simple.words.iter().filter_map(|word| word.static_value()).collect();
+    let [Command::Simple(simple)] = commands else {
+        return false;
+    };
+    let words: Vec<String> = simple
+        .words
+        .iter()
+        .filter_map(cachemount_syntax::shell::Word::static_value)
+        .collect();
     words.first().is_some_and(|word| word == "set")
-        && words.iter().any(|word| word == "errexit" || (word.starts_with('-') && !word.starts_with("--") && word.contains('e')))
+        && words
+            .iter()
+            .any(|word| word == "errexit" || (word.starts_with('-') && !word.starts_with("--") && word.contains('e')))
 }
 
 /// `true` or `:`.

@@ -109,14 +109,20 @@ impl<'m> ToolPlan<'m> {
     }
 
     /// What a set of mounts needs beside it in this step.
-    pub fn companions(&self, model: &Model<'_>, stage: usize, run: &Run, places: &[String]) -> Result<Vec<Companion>, Obstacle> {
+    pub fn companions(
+        &self,
+        model: &Model<'_>,
+        stage: usize,
+        run: &Run,
+        places: &[String],
+    ) -> Result<Vec<Companion>, Obstacle> {
         let mut companions = switches::switch_on(model, run, self.tool, &self.uses)?;
         companions.extend(wipes::take_out(model, run, self.tool, places)?);
         companions.extend(switches::set_env(model, run, self.tool, &self.uses));
-        let downloads = self
-            .dirs
-            .iter()
-            .any(|dir| dir.cache.holds.contains(&Holds::Download) && matches!(dir.state, DirState::Mounted(_) | DirState::Missing(_)));
+        let downloads = self.dirs.iter().any(|dir| {
+            dir.cache.holds.contains(&Holds::Download)
+                && matches!(dir.state, DirState::Mounted(_) | DirState::Missing(_))
+        });
         if downloads {
             companions.extend(switches::keep_downloads(model, stage, run, self.tool, &self.uses));
         }
@@ -149,7 +155,11 @@ fn mounted_places(run: &Run, dirs: &[DirPlan<'_>], with_missing: bool) -> Vec<St
             match dir.state {
                 DirState::Mounted(index) => {
                     let target = run.mounts[index].target.as_ref()?;
-                    Some(if relation(target, place) == Relation::Within { target.clone() } else { place.clone() })
+                    Some(if relation(target, place) == Relation::Within {
+                        target.clone()
+                    } else {
+                        place.clone()
+                    })
                 }
                 DirState::Missing(_) if with_missing => Some(place.clone()),
                 _ => None,
@@ -170,9 +180,20 @@ fn shared_place(run: &Run, tool: &Tool, cache: &CacheDir, uses: &[Use]) -> Resul
     Ok(first)
 }
 
-fn state(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, cache: &CacheDir, uses: &[Use], place: &Place) -> DirState {
+fn state(
+    model: &Model<'_>,
+    stage: usize,
+    run: &Run,
+    tool: &Tool,
+    cache: &CacheDir,
+    uses: &[Use],
+    place: &Place,
+) -> DirState {
     let mounted = run.mounts.iter().position(|mount| {
-        mount.target.as_deref().is_some_and(|target| relation(target, &place.path) != Relation::Apart)
+        mount
+            .target
+            .as_deref()
+            .is_some_and(|target| relation(target, &place.path) != Relation::Apart)
     });
     if let Some(index) = mounted {
         return DirState::Mounted(index);
@@ -201,7 +222,11 @@ fn obstacles(
 ) -> Result<Safety, Obstacle> {
     let user = &uses[0].user;
     let mut safety = Safety::Safe;
-    let named = || user.name.clone().or_else(|| user.uid.as_ref().map(|id| id.value.to_string()));
+    let named = || {
+        user.name
+            .clone()
+            .or_else(|| user.uid.as_ref().map(|id| id.value.to_string()))
+    };
     let uid = user.uid.as_ref().ok_or_else(|| Obstacle::UnknownUser(named()))?;
     if tool.root_only && uid.value != 0 {
         return Err(Obstacle::NeedsRoot(named().unwrap_or_default()));
@@ -233,7 +258,7 @@ fn obstacles(
         for refused in &tool.refuse_flags {
             let values = fact.values();
             if (0..values.len()).any(|at| refused.matches(&values[at..], false)) {
-                return Err(Obstacle::Refused(refused_text(refused, &values)));
+                return Err(Obstacle::Refused(refused_text(&values)));
             }
         }
     }
@@ -242,7 +267,10 @@ fn obstacles(
             Some(rest) => format!("{}{rest}", user.home.as_deref().unwrap_or("/")),
             None => keep.clone(),
         };
-        if path.starts_with('/') && relation(&place.path, &path) != Relation::Apart && relation(&path, &place.path) == Relation::Within {
+        if path.starts_with('/')
+            && relation(&place.path, &path) != Relation::Apart
+            && relation(&path, &place.path) == Relation::Within
+        {
             return Err(Obstacle::Covers(path));
         }
     }
@@ -252,7 +280,7 @@ fn obstacles(
     configured(model, stage, run, tool)?;
     guards::check_surroundings(model, stage, run, &place.path)?;
     guards::check_step(run, tool, cache, &place.path)?;
-    guards::check_offline(model, stage, run, tool)?;
+    guards::check_offline(model, stage, tool)?;
     if !cache.needed_by.is_empty() && !wipes::ends_empty(run, tool, cache, &place.path) {
         guards::check_index(model, stage, run, tool, cache)?;
     }
@@ -260,7 +288,7 @@ fn obstacles(
     Ok(safety)
 }
 
-fn refused_text(_pattern: &crate::knowledge::Words, values: &[Option<String>]) -> String {
+fn refused_text(values: &[Option<String>]) -> String {
     values
         .iter()
         .flatten()
@@ -274,7 +302,10 @@ fn refused_text(_pattern: &crate::knowledge::Words, values: &[Option<String>]) -
 /// `npm config set cache …` and the like, in this step or before it.
 fn configured(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool) -> Result<(), Obstacle> {
     for ancestor in model.ancestry(stage) {
-        for other in model.stages[ancestor].runs().filter(|other| other.instruction <= run.instruction) {
+        for other in model.stages[ancestor]
+            .runs()
+            .filter(|other| other.instruction <= run.instruction)
+        {
             for fact in other.script.facts() {
                 let values = fact.values();
                 let named = super::uses::named_words(tool, fact);
@@ -302,13 +333,13 @@ fn settle(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, uses: &[Use],
         return;
     }
     if let Err(obstacle) = switches::switch_on(model, run, tool, uses) {
-        block(dirs, &obstacle, None);
+        block(dirs, &obstacle);
         return;
     }
     if let Some(hidden) = switches::hide(model, stage, run, tool).filter(Hidden::needs_stage)
         && lending_stage(model, root_stage(model, stage)).is_none()
     {
-        block(dirs, &Obstacle::CannotHide(hidden.target), None);
+        block(dirs, &Obstacle::CannotHide(hidden.target));
         return;
     }
     let places = |dirs: &[DirPlan<'_>]| mounted_places(run, dirs, true);
@@ -316,23 +347,22 @@ fn settle(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, uses: &[Use],
         return;
     }
     // Find the directories that are to blame, one by one.
-    for index in 0..dirs.len() {
-        if !matches!(dirs[index].state, DirState::Missing(_)) {
+    for dir in dirs.iter_mut() {
+        let (DirState::Missing(_), Some(place)) = (&dir.state, &dir.place) else {
             continue;
-        }
-        let Some(place) = dirs[index].place.as_ref().map(|place| place.path.clone()) else { continue };
-        if let Err(obstacle) = wipes::take_out(model, run, tool, &[place]) {
-            dirs[index].state = DirState::Blocked(obstacle);
+        };
+        if let Err(obstacle) = wipes::take_out(model, run, tool, std::slice::from_ref(&place.path)) {
+            dir.state = DirState::Blocked(obstacle);
         }
     }
     if let Err(obstacle) = wipes::take_out(model, run, tool, &places(dirs)) {
-        block(dirs, &obstacle, None);
+        block(dirs, &obstacle);
     }
 }
 
-fn block(dirs: &mut [DirPlan<'_>], obstacle: &Obstacle, only: Option<usize>) {
-    for (index, dir) in dirs.iter_mut().enumerate() {
-        if matches!(dir.state, DirState::Missing(_)) && only.is_none_or(|only| only == index) {
+fn block(dirs: &mut [DirPlan<'_>], obstacle: &Obstacle) {
+    for dir in dirs {
+        if matches!(dir.state, DirState::Missing(_)) {
             dir.state = DirState::Blocked(obstacle.clone());
         }
     }
@@ -418,22 +448,25 @@ pub fn owner(run: &Run, user: &User) -> (Vec<(&'static str, String)>, Safety) {
 #[must_use]
 pub fn lending_stage(model: &Model<'_>, stage: usize) -> Option<(String, Option<String>)> {
     // Stages may be named by number, which a new one would shift.
-    let numbered = model.instructions.iter().any(|instruction| {
-        instruction
-            .statement
-            .flags
-            .iter()
-            .any(|flag| flag.name == "from" && flag.value.as_deref().is_some_and(|from| from.parse::<usize>().is_ok()))
-    });
+    let numbered =
+        model.instructions.iter().any(|instruction| {
+            instruction.statement.flags.iter().any(|flag| {
+                flag.name == "from" && flag.value.as_deref().is_some_and(|from| from.parse::<usize>().is_ok())
+            })
+        });
     if numbered {
         return None;
     }
     let from = model.instructions[model.stages[stage].from];
-    let words = match &from.statement.arguments {
-        cachemount_syntax::Arguments::Words(words) => words,
-        _ => return None,
+    let cachemount_syntax::Arguments::Words(words) = &from.statement.arguments else {
+        return None;
     };
-    let flags: Vec<String> = from.statement.flags.iter().map(cachemount_syntax::flags::Flag::to_text).collect();
+    let flags: Vec<String> = from
+        .statement
+        .flags
+        .iter()
+        .map(cachemount_syntax::flags::Flag::to_text)
+        .collect();
     let image = words.first()?.text.clone();
     // One that lends the same file already.
     let existing = model.stages.iter().find(|other| {
@@ -445,7 +478,12 @@ pub fn lending_stage(model: &Model<'_>, stage: usize) -> Option<(String, Option<
         same_image
             && other.steps.is_empty()
             && other.from < model.stages[stage].from
-            && instruction.statement.flags.iter().map(cachemount_syntax::flags::Flag::to_text).eq(flags.iter().cloned())
+            && instruction
+                .statement
+                .flags
+                .iter()
+                .map(cachemount_syntax::flags::Flag::to_text)
+                .eq(flags.iter().cloned())
     });
     if let Some(name) = existing.and_then(|other| other.written_name.clone()) {
         return Some((name, None));
@@ -457,7 +495,7 @@ pub fn lending_stage(model: &Model<'_>, stage: usize) -> Option<(String, Option<
         name = format!("apt-config-{number}");
         number += 1;
     }
-    let flags: String = flags.iter().map(|flag| format!("{flag} ")).collect();
+    let flags: String = flags.iter().flat_map(|flag| [flag.as_str(), " "]).collect();
     Some((name.clone(), Some(format!("FROM {flags}{image} AS {name}"))))
 }
 

@@ -46,7 +46,12 @@ pub fn switch_on(model: &Model<'_>, run: &Run, tool: &Tool, uses: &[Use]) -> Res
     for usage in uses {
         let fact = &run.script.facts()[usage.fact];
         for flag in &tool.off.flags {
-            let matches = |text: &str| text == flag || text.strip_prefix(flag.as_str()).is_some_and(|rest| rest.starts_with('='));
+            let matches = |text: &str| {
+                text == flag
+                    || text
+                        .strip_prefix(flag.as_str())
+                        .is_some_and(|rest| rest.starts_with('='))
+            };
             for index in usage.command_words..fact.words.len() {
                 let word = &fact.words[index];
                 if !matches(word.value.as_deref().unwrap_or(&word.literal)) {
@@ -55,7 +60,8 @@ pub fn switch_on(model: &Model<'_>, run: &Run, tool: &Tool, uses: &[Use]) -> Res
                 if !word.is_static || fact.exec {
                     return Err(Obstacle::CannotSwitchOn(flag.clone()));
                 }
-                let edit = delete_word(model, run, fact, index).ok_or_else(|| Obstacle::CannotSwitchOn(flag.clone()))?;
+                let edit =
+                    delete_word(model, run, fact, index).ok_or_else(|| Obstacle::CannotSwitchOn(flag.clone()))?;
                 companions.push(Companion {
                     kind: CompanionKind::SwitchedOff,
                     span: source(model, run, word.span),
@@ -74,20 +80,40 @@ pub fn switch_on(model: &Model<'_>, run: &Run, tool: &Tool, uses: &[Use]) -> Res
     Ok(companions)
 }
 
-fn switch_env(model: &Model<'_>, run: &Run, tool: &Tool, fact: &Fact, off: &crate::knowledge::OffEnv) -> Result<Option<Companion>, Obstacle> {
+fn switch_env(
+    model: &Model<'_>,
+    run: &Run,
+    tool: &Tool,
+    fact: &Fact,
+    off: &crate::knowledge::OffEnv,
+) -> Result<Option<Companion>, Obstacle> {
     let name = &off.name;
-    let is_on = |value: &Option<String>| value.as_ref().is_some_and(|value| off.on.iter().any(|on| on.eq_ignore_ascii_case(value)));
+    let is_on = |value: &Option<String>| {
+        value
+            .as_ref()
+            .is_some_and(|value| off.on.iter().any(|on| on.eq_ignore_ascii_case(value)))
+    };
     let refuse = || Obstacle::CannotSwitchOn(name.clone());
     if let Some((_, value)) = fact.assignments.iter().find(|(set, _)| set == name) {
         if is_on(value) {
             return Ok(None);
         }
         // Set before the command: take it out. Set by `env` or `sudo`: leave it.
-        let span = fact.assignment_spans.iter().find(|(set, _)| set == name).map(|(_, span)| *span).ok_or_else(refuse)?;
+        let span = fact
+            .assignment_spans
+            .iter()
+            .find(|(set, _)| set == name)
+            .map(|(_, span)| *span)
+            .ok_or_else(refuse)?;
         let bytes = model.instructions[run.instruction].text.bytes();
-        let behind = bytes[span.end..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let behind = bytes[span.end..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count();
         let start = source(model, run, span).start;
-        let end = model.instructions[run.instruction].text.source_offset(span.end + behind);
+        let end = model.instructions[run.instruction]
+            .text
+            .source_offset(span.end + behind);
         if has_comment(model, run, Span::new(start, end)) {
             return Err(refuse());
         }
@@ -116,7 +142,10 @@ fn switch_env(model: &Model<'_>, run: &Run, tool: &Tool, fact: &Fact, off: &crat
         span: source(model, run, fact.words[0].span),
         edits: vec![insertion],
         done: format!("sets `{name}={}` for this command", off.neutral),
-        why: format!("`{name}={shown}` makes {} leave the mount empty; the image keeps its value", tool.name),
+        why: format!(
+            "`{name}={shown}` makes {} leave the mount empty; the image keeps its value",
+            tool.name
+        ),
     }))
 }
 
@@ -130,7 +159,10 @@ pub fn set_env(model: &Model<'_>, run: &Run, tool: &Tool, uses: &[Use]) -> Vec<C
                 || fact.exports.contains_key(&set.name)
                 || run.state.env.contains_key(&set.name)
                 || run.state.args.contains_key(&set.name)
-                || fact.words.iter().any(|word| set.flags.iter().any(|flag| word.literal.starts_with(flag.as_str())));
+                || fact
+                    .words
+                    .iter()
+                    .any(|word| set.flags.iter().any(|flag| word.literal.starts_with(flag.as_str())));
             if there {
                 continue;
             }
@@ -155,7 +187,10 @@ pub fn keep_downloads(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, u
         let fact = &run.script.facts()[usage.fact];
         let Some(name) = fact.name() else { continue };
         for keep in tool.keep_flags.iter().filter(|keep| keep.command.matches(&name)) {
-            if fact.exec || !is_use(tool, fact, &keep.uses) || kept_by_configuration(model, stage, run, tool, usage.fact, &keep.present) {
+            if fact.exec
+                || !is_use(tool, fact, &keep.uses)
+                || kept_by_configuration(model, stage, run, tool, usage.fact, &keep.present)
+            {
                 continue;
             }
             let word = source(model, run, fact.words[usage.command_words - 1].span);
@@ -174,17 +209,29 @@ pub fn keep_downloads(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, u
 /// Hides the file of the base image that would empty the mount, for this step alone: one more mount to add.
 pub fn hide(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool) -> Option<Hidden> {
     let hide = tool.hide.as_ref()?;
-    let here = run.mounts.iter().any(|mount| mount.target.as_deref() == Some(&hide.file));
+    let here = run
+        .mounts
+        .iter()
+        .any(|mount| mount.target.as_deref() == Some(&hide.file));
     if here || taken_care_of(model, stage, run, &hide.file) || lacks_file(model, stage) {
         return None;
     }
     let root = model.ancestry(stage).last().unwrap_or(stage);
-    let is_stage = |name: &str| model.stages.iter().any(|stage| stage.name.as_deref() == Some(&name.to_lowercase()));
+    let is_stage = |name: &str| {
+        model
+            .stages
+            .iter()
+            .any(|stage| stage.name.as_deref() == Some(&name.to_lowercase()))
+    };
     let from = match model.root_base(stage) {
         // A bind mount asks for the image of the target platform, and takes a stage of the same name first.
-        Base::Image { name, literal: true } if model.stages[root].platform.is_none() && !is_stage(name) => From::Existing(name.clone()),
+        Base::Image { name, literal: true } if model.stages[root].platform.is_none() && !is_stage(name) => {
+            From::Existing(name.clone())
+        }
         _ => match model.stages[stage].base {
-            Base::Stage(parent) if model.stages[parent].written_name.is_some() && model.stages[stage].maybe_bases.is_empty() => {
+            Base::Stage(parent)
+                if model.stages[parent].written_name.is_some() && model.stages[stage].maybe_bases.is_empty() =>
+            {
                 From::Existing(model.stages[parent].written_name.clone().unwrap_or_default())
             }
             _ => From::NewStage,
@@ -236,19 +283,26 @@ fn taken_care_of(model: &Model<'_>, stage: usize, run: &Run, file: &str) -> bool
     let name = file.rsplit('/').next().unwrap_or(file);
     earlier(model, stage, run).any(|index| {
         let instruction = model.instructions[index];
-        let text = String::from_utf8_lossy(&instruction.text.bytes()[instruction.statement.arguments_span.start..]).into_owned();
+        let text = String::from_utf8_lossy(&instruction.text.bytes()[instruction.statement.arguments_span.start..])
+            .into_owned();
         if text.contains(name) {
             return true;
         }
         // By a pattern: `rm -f /etc/apt/apt.conf.d/docker-*`.
-        model.runs().filter(|(_, other)| other.instruction == index).any(|(_, other)| {
-            other.script.facts().iter().any(|fact| {
-                matches!(fact.name().as_deref(), Some("rm" | "mv" | "sed" | "find" | "truncate" | "chmod"))
-                    && fact.words.iter().skip(1).any(|word| {
-                        word.value.as_deref().is_some_and(|value| value.contains('/')) && word_relation(other, fact, word, file) != Relation::Apart
+        model
+            .runs()
+            .filter(|(_, other)| other.instruction == index)
+            .any(|(_, other)| {
+                other.script.facts().iter().any(|fact| {
+                    matches!(
+                        fact.name().as_deref(),
+                        Some("rm" | "mv" | "sed" | "find" | "truncate" | "chmod")
+                    ) && fact.words.iter().skip(1).any(|word| {
+                        word.value.as_deref().is_some_and(|value| value.contains('/'))
+                            && word_relation(other, fact, word, file) != Relation::Apart
                     })
+                })
             })
-        })
     })
 }
 
@@ -258,15 +312,18 @@ fn kept_by_configuration(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool
     if run.script.facts()[usage].words.iter().any(|word| said(&word.literal)) {
         return true;
     }
-    earlier(model, stage, run).any(|index| {
-        match model.runs().find(|(_, other)| other.instruction == index) {
+    earlier(model, stage, run).any(
+        |index| match model.runs().find(|(_, other)| other.instruction == index) {
             Some((_, other)) => other.script.facts().iter().any(|fact| {
-                let own = tool.commands.iter().any(|command| command.matches(&fact.values(), true));
+                let own = tool
+                    .commands
+                    .iter()
+                    .any(|command| command.matches(&fact.values(), true));
                 !own && fact.words.iter().any(|word| said(&word.literal))
             }),
             None => said(&String::from_utf8_lossy(model.instructions[index].text.bytes())),
-        }
-    })
+        },
+    )
 }
 
 /// The instructions of the stage and those it is built from, up to and with this step.
@@ -290,7 +347,10 @@ fn set_for(model: &Model<'_>, run: &Run, fact: &Fact, name: &str, value: &str) -
 fn delete_word(model: &Model<'_>, run: &Run, fact: &Fact, index: usize) -> Option<Edit> {
     let text = &model.instructions[run.instruction].text;
     let previous = fact.words.get(index.checked_sub(1)?)?.span;
-    let span = Span::new(text.source_offset(previous.end - 1) + 1, text.source_offset(fact.words[index].span.end - 1) + 1);
+    let span = Span::new(
+        text.source_offset(previous.end - 1) + 1,
+        text.source_offset(fact.words[index].span.end - 1) + 1,
+    );
     (!has_comment(model, run, span)).then(|| Edit::delete(span))
 }
 

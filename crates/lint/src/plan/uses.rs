@@ -64,7 +64,11 @@ pub fn named_words(tool: &Tool, fact: &Fact) -> Vec<Option<String>> {
     match command_words(tool, fact) {
         Some(command) => {
             let plain = plain_words(tool, fact, command);
-            values[..command].iter().cloned().chain(plain.into_iter().map(|index| values[index].clone())).collect()
+            values[..command]
+                .iter()
+                .cloned()
+                .chain(plain.into_iter().map(|index| values[index].clone()))
+                .collect()
         }
         None => values,
     }
@@ -87,7 +91,9 @@ fn matches_use(tool: &Tool, fact: &Fact, command: usize, uses: &[Words]) -> Opti
     if matches!(asks, Some("--help" | "-h" | "--version" | "-V")) {
         return None;
     }
-    uses.iter().any(|pattern| pattern.matches(&words, false)).then_some(plain)
+    uses.iter()
+        .any(|pattern| pattern.matches(&words, false))
+        .then_some(plain)
 }
 
 /// The words behind the command that are neither options nor values of options known to take one.

@@ -10,8 +10,8 @@ use super::locate::word_relation;
 use super::paths::Relation;
 use super::removal::Removal;
 use super::switches::{Companion, CompanionKind};
-use crate::edit::Edit;
 use super::uses::{is_use, named_words};
+use crate::edit::Edit;
 use crate::knowledge::{CacheDir, Tool};
 use crate::model::{Fact, Model, Run, WordFact};
 
@@ -47,7 +47,10 @@ pub fn take_out(model: &Model<'_>, run: &Run, tool: &Tool, places: &[String]) ->
             Wipe::Operands(indexes) => {
                 let mut edits = Vec::new();
                 for index in indexes {
-                    edits.push(operand(model, run, fact, index).ok_or_else(|| Obstacle::CannotRemove { command: text(), line })?);
+                    edits.push(
+                        operand(model, run, fact, index)
+                            .ok_or_else(|| Obstacle::CannotRemove { command: text(), line })?,
+                    );
                 }
                 companions.push(Companion {
                     kind: CompanionKind::Wiped,
@@ -62,14 +65,19 @@ pub fn take_out(model: &Model<'_>, run: &Run, tool: &Tool, places: &[String]) ->
     if commands.is_empty() {
         return Ok(companions);
     }
-    let edits = Removal::new(model.source, instruction, &commands).edits(run.script.lists()).ok_or_else(|| {
-        let first = commands.iter().next().copied().unwrap_or_default();
-        Obstacle::CannotRemove {
-            command: command_text(instruction.text.bytes(), first),
-            line: model.lines.line(instruction.text.source_offset(first.start)),
-        }
-    })?;
-    let texts: Vec<_> = commands.iter().map(|span| format!("`{}`", command_text(instruction.text.bytes(), *span))).collect();
+    let edits = Removal::new(model.source, instruction, &commands)
+        .edits(run.script.lists())
+        .ok_or_else(|| {
+            let first = commands.iter().next().copied().unwrap_or_default();
+            Obstacle::CannotRemove {
+                command: command_text(instruction.text.bytes(), first),
+                line: model.lines.line(instruction.text.source_offset(first.start)),
+            }
+        })?;
+    let texts: Vec<_> = commands
+        .iter()
+        .map(|span| format!("`{}`", command_text(instruction.text.bytes(), *span)))
+        .collect();
     companions.push(Companion {
         kind: CompanionKind::Wiped,
         span: instruction.source(commands.iter().next().copied().unwrap_or_default()),
@@ -102,7 +110,9 @@ fn wipes_whole(run: &Run, tool: &Tool, fact: &Fact, place: &str) -> bool {
     if !is_removal(fact) {
         return false;
     }
-    let tests = ["-name", "-path", "-newer", "-mtime", "-regex", "-iname", "-size", "-empty"];
+    let tests = [
+        "-name", "-path", "-newer", "-mtime", "-regex", "-iname", "-size", "-empty",
+    ];
     if fact.words.iter().any(|word| tests.contains(&word.literal.as_str())) {
         return false;
     }
@@ -194,6 +204,7 @@ fn operand(model: &Model<'_>, run: &Run, fact: &Fact, index: usize) -> Option<Ed
 }
 
 /// A command as one line.
+#[must_use]
 pub fn command_text(bytes: &[u8], span: Span) -> String {
     let text = String::from_utf8_lossy(&bytes[span.range()]);
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -58,7 +58,11 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
         let instruction = model.instructions[step.run.instruction];
         for plan in &step.tools {
             let mounted = plan.dirs.iter().find_map(|dir| match dir.state {
-                DirState::Mounted(index) if dir.cache.holds.contains(&Holds::Download) && step.run.mounts[index].kind == "cache" => Some(index),
+                DirState::Mounted(index)
+                    if dir.cache.holds.contains(&Holds::Download) && step.run.mounts[index].kind == "cache" =>
+                {
+                    Some(index)
+                }
                 _ => None,
             });
             let (Some(mount), Some(hidden)) = (mounted, plan.hidden(model, step.stage, step.run)) else {
@@ -73,10 +77,13 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             };
             let mut mounts = Vec::new();
             let fix = super::missing_mount::hide(context, step, &hidden, &mut mounts, &mut fix).map(|()| {
-                fix.edits.push(insert_mounts(model.source, instruction, model.file.escape, &mounts));
+                fix.edits
+                    .push(insert_mounts(model.source, instruction, model.file.escape, &mounts));
                 fix
             });
-            let help = fix.is_none().then(|| "name the stage's base image without a variable".to_owned());
+            let help = fix
+                .is_none()
+                .then(|| "name the stage's base image without a variable".to_owned());
             findings.push(Finding {
                 rule: RULE.id,
                 severity: Severity::Warning,

@@ -54,9 +54,13 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
         let instruction = model.instructions[step.run.instruction];
         for plan in &step.tools {
             for dir in &plan.dirs {
-                let (DirState::Mounted(index), Some(place)) = (&dir.state, &dir.place) else { continue };
+                let (DirState::Mounted(index), Some(place)) = (&dir.state, &dir.place) else {
+                    continue;
+                };
                 let mount = &step.run.mounts[*index];
-                let Some(target) = mount.target.as_deref() else { continue };
+                let Some(target) = mount.target.as_deref() else {
+                    continue;
+                };
                 if mount.kind != "cache" || relation(target, &place.path) != Relation::Above {
                     continue;
                 }
@@ -66,9 +70,14 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                     .iter()
                     .find(|keep| keep.starts_with('/') && relation(keep, target) == Relation::Within);
                 let Some(covered) = covered else { continue };
-                let Some(option) = mount.option(&["target", "dst", "destination"]) else { continue };
+                let Some(option) = mount.option(&["target", "dst", "destination"]) else {
+                    continue;
+                };
                 let id = mount_id(model, step.stage, plan.tool, dir.cache, plan.user());
-                let mut edits = vec![Edit::replace(instruction.source(option.span), format!("{}={}", option.key, place.path))];
+                let mut edits = vec![Edit::replace(
+                    instruction.source(option.span),
+                    format!("{}={}", option.key, place.path),
+                )];
                 match mount.option(&["id"]) {
                     Some(option) => edits.push(Edit::replace(instruction.source(option.span), format!("id={id}"))),
                     None => edits.push(Edit::insert(instruction.source(option.span).start, format!("id={id},"))),
@@ -76,8 +85,14 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                 // Nothing may need what was seen through the wider mount: later steps, or others with the same mount.
                 let shared = model.runs().any(|(_, other)| {
                     other.instruction != step.run.instruction
-                        && other.mounts.iter().any(|other| other.kind == "cache" && other.target == mount.target)
-                        && !context.steps.iter().any(|step| step.run.instruction == other.instruction)
+                        && other
+                            .mounts
+                            .iter()
+                            .any(|other| other.kind == "cache" && other.target == mount.target)
+                        && !context
+                            .steps
+                            .iter()
+                            .any(|step| step.run.instruction == other.instruction)
                 });
                 let needed = check_index(model, step.stage, step.run, plan.tool, dir.cache).err();
                 let help = match &needed {

@@ -45,10 +45,11 @@ use cachemount_syntax::Item;
 
 use super::{Context, Rule};
 use crate::edit::{Edit, Fix, Safety};
-use crate::model::Model;
 use crate::finding::{Finding, Severity};
+use crate::model::Model;
 use crate::plan::{
-    Companion, DirState, From, Hidden, MountText, Step, ToolPlan, command_text, default_path, insert_mounts, lending_stage, mount_id, owner, root_stage,
+    Companion, DirState, From, Hidden, MountText, Step, ToolPlan, command_text, default_path, insert_mounts,
+    lending_stage, mount_id, owner, root_stage,
 };
 
 pub(super) const RULE: Rule = Rule {
@@ -86,12 +87,18 @@ fn finding(context: &Context<'_>, step: &Step<'_>, plan: &ToolPlan<'_>) -> Optio
     if missing.is_empty() {
         return None;
     }
-    let mut safety = missing.iter().map(|(_, _, safety)| *safety).max().unwrap_or(Safety::Safe);
+    let mut safety = missing
+        .iter()
+        .map(|(_, _, safety)| *safety)
+        .max()
+        .unwrap_or(Safety::Safe);
     let mut notes = Vec::new();
     if safety == Safety::Unsafe {
         notes.push("the base image is not known here; the step is assumed to run as root".to_owned());
     }
-    let companions = plan.companions(model, step.stage, run, &plan.mounted_places(run, true)).ok()?;
+    let companions = plan
+        .companions(model, step.stage, run, &plan.mounted_places(run, true))
+        .ok()?;
     let mut mounts = Vec::new();
     for (dir, place, _) in &missing {
         let (owner, owner_safety) = owner(run, plan.user());
@@ -100,7 +107,10 @@ fn finding(context: &Context<'_>, step: &Step<'_>, plan: &ToolPlan<'_>) -> Optio
         let id = mount_id(model, step.stage, plan.tool, dir.cache, plan.user());
         mounts.push(MountText::cache(&id, &place.path, sharing, &owner));
         if let Some(by) = &place.moved_by {
-            notes.push(format!("`{by}` puts the cache of {} at `{}`", plan.tool.name, place.path));
+            notes.push(format!(
+                "`{by}` puts the cache of {} at `{}`",
+                plan.tool.name, place.path
+            ));
         }
     }
     let mut fix = Fix {
@@ -114,7 +124,8 @@ fn finding(context: &Context<'_>, step: &Step<'_>, plan: &ToolPlan<'_>) -> Optio
         hide(context, step, &hidden, &mut mounts, &mut fix)?;
         notes.push(hidden.why);
     }
-    fix.edits.push(insert_mounts(model.source, instruction, model.file.escape, &mounts));
+    fix.edits
+        .push(insert_mounts(model.source, instruction, model.file.escape, &mounts));
     for companion in companions {
         notes.push(note(&companion));
         fix.edits.extend(companion.edits);
@@ -136,7 +147,13 @@ fn finding(context: &Context<'_>, step: &Step<'_>, plan: &ToolPlan<'_>) -> Optio
 }
 
 /// Adds the bind mount that hides a file, and the stage that it may need; `None` if neither is possible.
-pub(super) fn hide(context: &Context<'_>, step: &Step<'_>, hidden: &Hidden, mounts: &mut Vec<MountText>, fix: &mut Fix) -> Option<()> {
+pub(super) fn hide(
+    context: &Context<'_>,
+    step: &Step<'_>,
+    hidden: &Hidden,
+    mounts: &mut Vec<MountText>,
+    fix: &mut Fix,
+) -> Option<()> {
     let model = context.model;
     let from = match &hidden.from {
         From::Existing(name) => name.clone(),
@@ -146,7 +163,11 @@ pub(super) fn hide(context: &Context<'_>, step: &Step<'_>, hidden: &Hidden, moun
             if let Some(line) = line {
                 let at = above_comments(model, model.stages[root].from);
                 let before = model.instructions[model.stages[root].from];
-                let end = if model.source[..before.full.end].ends_with(b"\r\n") { "\r\n" } else { "\n" };
+                let end = if model.source[..before.full.end].ends_with(b"\r\n") {
+                    "\r\n"
+                } else {
+                    "\n"
+                };
                 fix.edits.push(Edit::insert(at, format!("{line}{end}")));
                 fix.new_stage_before = Some(model.stages[root].from);
             }

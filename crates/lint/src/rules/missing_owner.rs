@@ -56,19 +56,34 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             for dir in &plan.dirs {
                 let DirState::Mounted(index) = dir.state else { continue };
                 let mount = &step.run.mounts[index];
-                let Some(uid) = user.uid.as_ref().filter(|uid| uid.value != 0) else { continue };
-                if mount.kind != "cache" || mount.has_uid || mount.mode.is_some() || mount.from.is_some() || seen.contains(&index) {
+                let Some(uid) = user.uid.as_ref().filter(|uid| uid.value != 0) else {
+                    continue;
+                };
+                if mount.kind != "cache"
+                    || mount.has_uid
+                    || mount.mode.is_some()
+                    || mount.from.is_some()
+                    || seen.contains(&index)
+                {
                     continue;
                 }
                 seen.push(index);
-                let Some(last) = mount.options.iter().max_by_key(|option| option.span.end) else { continue };
+                let Some(last) = mount.options.iter().max_by_key(|option| option.span.end) else {
+                    continue;
+                };
                 let (owner, safety) = owner(step.run, user);
-                let text: String = owner.iter().map(|(key, value)| format!(",{key}={value}")).collect();
+                let text: String = owner
+                    .iter()
+                    .flat_map(|(key, value)| [",", key, "=", value.as_str()])
+                    .collect();
                 let who = user.name.clone().unwrap_or_else(|| uid.value.to_string());
                 findings.push(Finding {
                     rule: RULE.id,
                     severity: Severity::Error,
-                    message: format!("the cache mount of {} belongs to root, but the step runs as `{who}`", plan.tool.name),
+                    message: format!(
+                        "the cache mount of {} belongs to root, but the step runs as `{who}`",
+                        plan.tool.name
+                    ),
                     span: mount.span,
                     label: format!("uid {} cannot write here", uid.value),
                     related: Vec::new(),

@@ -51,7 +51,9 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                 let (DirState::Missing(safety), Some(place)) = (&dir.state, &dir.place) else {
                     continue;
                 };
-                let Some(default) = default_path(step.run, dir.cache) else { continue };
+                let Some(default) = default_path(step.run, dir.cache) else {
+                    continue;
+                };
                 if default == place.path {
                     continue;
                 }
@@ -63,7 +65,9 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                 else {
                     continue;
                 };
-                let Some(target) = mount.option(&["target", "dst", "destination"]) else { continue };
+                let Some(target) = mount.option(&["target", "dst", "destination"]) else {
+                    continue;
+                };
                 let moved_by = place.moved_by.clone().unwrap_or_else(|| "the user's home".to_owned());
                 findings.push(Finding {
                     rule: RULE.id,
@@ -76,7 +80,10 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                     help: None,
                     fix: Some(Fix {
                         title: format!("mount `{}`", place.path),
-                        edits: vec![Edit::replace(instruction.source(target.span), format!("{}={}", target.key, place.path))],
+                        edits: vec![Edit::replace(
+                            instruction.source(target.span),
+                            format!("{}={}", target.key, place.path),
+                        )],
                         safety: (*safety).max(Safety::Safe),
                         touches: vec![step.run.instruction],
                         new_stage_before: None,

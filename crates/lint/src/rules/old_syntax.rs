@@ -46,12 +46,26 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let model = context.model;
-    let Some(value) = old_syntax(model) else { return Vec::new() };
-    let Some(directive) = model.file.directive("syntax") else { return Vec::new() };
-    let wanted = context.steps.iter().flat_map(|step| &step.tools).flat_map(|plan| &plan.dirs).any(|dir| {
-        matches!(&dir.state, DirState::Mounted(_) | DirState::Blocked(Obstacle::OldSyntax(_)))
-    });
-    let present = model.runs().any(|(_, run)| run.mounts.iter().any(|mount| mount.kind == "cache"));
+    let Some(value) = old_syntax(model) else {
+        return Vec::new();
+    };
+    let Some(directive) = model.file.directive("syntax") else {
+        return Vec::new();
+    };
+    let wanted = context
+        .steps
+        .iter()
+        .flat_map(|step| &step.tools)
+        .flat_map(|plan| &plan.dirs)
+        .any(|dir| {
+            matches!(
+                &dir.state,
+                DirState::Mounted(_) | DirState::Blocked(Obstacle::OldSyntax(_))
+            )
+        });
+    let present = model
+        .runs()
+        .any(|(_, run)| run.mounts.iter().any(|mount| mount.kind == "cache"));
     if !wanted && !present {
         return Vec::new();
     }
@@ -68,7 +82,11 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
         fix: Some(Fix {
             title: "use the current stable frontend".to_owned(),
             edits: vec![Edit::replace(directive.value_span, "docker/dockerfile:1")],
-            safety: if value.contains('@') { Safety::Unsafe } else { Safety::Safe },
+            safety: if value.contains('@') {
+                Safety::Unsafe
+            } else {
+                Safety::Safe
+            },
             touches: Vec::new(),
             new_stage_before: None,
         }),

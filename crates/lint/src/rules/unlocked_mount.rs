@@ -56,7 +56,8 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             for dir in &plan.dirs {
                 let DirState::Mounted(index) = dir.state else { continue };
                 let mount = &step.run.mounts[index];
-                let bears = dir.cache.sharing != Sharing::Locked || matches!(mount.sharing.as_deref(), Some("locked" | "private"));
+                let bears = dir.cache.sharing != Sharing::Locked
+                    || matches!(mount.sharing.as_deref(), Some("locked" | "private"));
                 if bears || mount.kind != "cache" || seen.contains(&index) {
                     continue;
                 }
@@ -64,7 +65,9 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                 let edit = match mount.option(&["sharing"]) {
                     Some(option) => Edit::replace(instruction.source(option.span), "sharing=locked"),
                     None => {
-                        let Some(last) = mount.options.iter().max_by_key(|option| option.span.end) else { continue };
+                        let Some(last) = mount.options.iter().max_by_key(|option| option.span.end) else {
+                            continue;
+                        };
                         Edit::insert(instruction.source(last.span).end, ",sharing=locked")
                     }
                 };

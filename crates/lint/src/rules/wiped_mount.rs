@@ -99,7 +99,13 @@ pub(super) fn mounted_companions(
                 }
                 Err(obstacle) if obstacle.concerns(kind) => {
                     let span = instruction.source(step.run.script.facts()[plan.uses[0].fact].span);
-                    findings.push(finding(span, "the mount is left empty".to_owned(), vec![obstacle.reason()], obstacle.help(plan.tool), None));
+                    findings.push(finding(
+                        span,
+                        "the mount is left empty".to_owned(),
+                        vec![obstacle.reason()],
+                        obstacle.help(plan.tool),
+                        None,
+                    ));
                 }
                 Err(_) => {}
             }

@@ -45,24 +45,98 @@ struct Wrapper {
 }
 
 const WRAPPERS: &[Wrapper] = &[
-    Wrapper { name: "sudo", value_options: &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-U", "-D", "--user", "--group"], operands: 0 },
-    Wrapper { name: "env", value_options: &["-u", "--unset", "-C", "--chdir"], operands: 0 },
-    Wrapper { name: "time", value_options: &["-f", "-o", "--format", "--output"], operands: 0 },
-    Wrapper { name: "nice", value_options: &["-n", "--adjustment"], operands: 0 },
-    Wrapper { name: "ionice", value_options: &["-c", "-n"], operands: 0 },
-    Wrapper { name: "nohup", value_options: &[], operands: 0 },
-    Wrapper { name: "exec", value_options: &["-a"], operands: 0 },
-    Wrapper { name: "command", value_options: &[], operands: 0 },
-    Wrapper { name: "builtin", value_options: &[], operands: 0 },
-    Wrapper { name: "eatmydata", value_options: &[], operands: 0 },
-    Wrapper { name: "stdbuf", value_options: &["-i", "-o", "-e"], operands: 0 },
-    Wrapper { name: "setarch", value_options: &[], operands: 0 },
-    Wrapper { name: "timeout", value_options: &["-k", "-s", "--kill-after", "--signal"], operands: 1 },
-    Wrapper { name: "xargs", value_options: &["-a", "-d", "-E", "-I", "-L", "-n", "-P", "-s"], operands: 0 },
-    Wrapper { name: "gosu", value_options: &[], operands: 1 },
-    Wrapper { name: "su-exec", value_options: &[], operands: 1 },
-    Wrapper { name: "runuser", value_options: &["-u", "--user", "-g", "-G", "-s", "-c"], operands: 0 },
-    Wrapper { name: "su", value_options: &["-s", "-g", "-G", "-w", "-c"], operands: 0 },
+    Wrapper {
+        name: "sudo",
+        value_options: &[
+            "-u", "-g", "-h", "-p", "-C", "-r", "-t", "-T", "-U", "-D", "--user", "--group",
+        ],
+        operands: 0,
+    },
+    Wrapper {
+        name: "env",
+        value_options: &["-u", "--unset", "-C", "--chdir"],
+        operands: 0,
+    },
+    Wrapper {
+        name: "time",
+        value_options: &["-f", "-o", "--format", "--output"],
+        operands: 0,
+    },
+    Wrapper {
+        name: "nice",
+        value_options: &["-n", "--adjustment"],
+        operands: 0,
+    },
+    Wrapper {
+        name: "ionice",
+        value_options: &["-c", "-n"],
+        operands: 0,
+    },
+    Wrapper {
+        name: "nohup",
+        value_options: &[],
+        operands: 0,
+    },
+    Wrapper {
+        name: "exec",
+        value_options: &["-a"],
+        operands: 0,
+    },
+    Wrapper {
+        name: "command",
+        value_options: &[],
+        operands: 0,
+    },
+    Wrapper {
+        name: "builtin",
+        value_options: &[],
+        operands: 0,
+    },
+    Wrapper {
+        name: "eatmydata",
+        value_options: &[],
+        operands: 0,
+    },
+    Wrapper {
+        name: "stdbuf",
+        value_options: &["-i", "-o", "-e"],
+        operands: 0,
+    },
+    Wrapper {
+        name: "setarch",
+        value_options: &[],
+        operands: 0,
+    },
+    Wrapper {
+        name: "timeout",
+        value_options: &["-k", "-s", "--kill-after", "--signal"],
+        operands: 1,
+    },
+    Wrapper {
+        name: "xargs",
+        value_options: &["-a", "-d", "-E", "-I", "-L", "-n", "-P", "-s"],
+        operands: 0,
+    },
+    Wrapper {
+        name: "gosu",
+        value_options: &[],
+        operands: 1,
+    },
+    Wrapper {
+        name: "su-exec",
+        value_options: &[],
+        operands: 1,
+    },
+    Wrapper {
+        name: "runuser",
+        value_options: &["-u", "--user", "-g", "-G", "-s", "-c"],
+        operands: 0,
+    },
+    Wrapper {
+        name: "su",
+        value_options: &["-s", "-g", "-G", "-w", "-c"],
+        operands: 0,
+    },
 ];
 
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "ksh", "zsh"];
@@ -121,11 +195,7 @@ impl Call<'_> {
     /// Takes one wrapper off the front. `Some(false)`: the rest is a script or cannot be seen.
     fn take_off(&mut self, bytes: &[u8], wrapper: &Wrapper) -> Option<bool> {
         match wrapper.name {
-            "sudo" => {
-                self.user = CallUser::Other("root".to_owned());
-                self.clean_environment = true;
-            }
-            "su" | "runuser" => {
+            "sudo" | "su" | "runuser" => {
                 self.user = CallUser::Other("root".to_owned());
                 self.clean_environment = true;
             }
@@ -147,7 +217,9 @@ impl Call<'_> {
                 match (wrapper.name, text) {
                     ("sudo", "-E" | "--preserve-env") => self.clean_environment = false,
                     ("sudo" | "runuser", "-u" | "--user") => {
-                        self.user = value.and_then(Word::static_value).map_or(CallUser::Unknown, CallUser::Other);
+                        self.user = value
+                            .and_then(Word::static_value)
+                            .map_or(CallUser::Unknown, CallUser::Other);
                     }
                     ("env", "-i" | "--ignore-environment" | "-") => self.clean_environment = true,
                     ("env", "-S" | "--split-string") => {
@@ -168,9 +240,13 @@ impl Call<'_> {
                 // `-Hu app`: the last letter of a bundle takes the value.
                 let last = text.chars().next_back().map(|letter| format!("-{letter}"));
                 let bundle = !text.starts_with("--") && text.len() > 2;
-                let bundled = last.filter(|_| bundle).filter(|last| wrapper.value_options.contains(&last.as_str()));
+                let bundled = last
+                    .filter(|_| bundle)
+                    .filter(|last| wrapper.value_options.contains(&last.as_str()));
                 if wrapper.name == "sudo" && bundled.as_deref() == Some("-u") {
-                    self.user = value.and_then(Word::static_value).map_or(CallUser::Unknown, CallUser::Other);
+                    self.user = value
+                        .and_then(Word::static_value)
+                        .map_or(CallUser::Unknown, CallUser::Other);
                 }
                 let takes_value = wrapper.value_options.contains(&text) || bundled.is_some();
                 at += if takes_value { 2 } else { 1 };
@@ -184,7 +260,10 @@ impl Call<'_> {
                 continue;
             }
             if wrapper.name == "su" {
-                self.user = word.static_value().filter(|user| user != "-").map_or(self.user.clone(), CallUser::Other);
+                self.user = word
+                    .static_value()
+                    .filter(|user| user != "-")
+                    .map_or(self.user.clone(), CallUser::Other);
                 at += 1;
                 continue;
             }

@@ -10,7 +10,8 @@ mod walk;
 mod word;
 
 pub use ast::{
-    AndOr, Assignment, Command, Compound, CompoundKind, Item, Link, List, Operator, Pipeline, Redirect, Separator, Simple,
+    AndOr, Assignment, Command, Compound, CompoundKind, Item, Link, List, Operator, Pipeline, Redirect, Separator,
+    Simple,
 };
 pub use call::{Call, CallUser, call_of, exec_call};
 pub use parser::{ParseError, parse};

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::ast::{
-    AndOr, Assignment, Command, Compound, CompoundKind, Item, Link, List, Operator, Pipeline, Redirect, Separator, Simple,
+    AndOr, Assignment, Command, Compound, CompoundKind, Item, Link, List, Operator, Pipeline, Redirect, Separator,
+    Simple,
 };
 use super::word::{Part, Word};
 use crate::span::Span;
@@ -109,7 +110,10 @@ impl Parser<'_> {
                     return Err(self.error("a here-document has no end"));
                 }
                 let rest = &self.bytes[self.at..];
-                let len = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+                let len = rest
+                    .iter()
+                    .position(|byte| *byte == b'\n')
+                    .map_or(rest.len(), |at| at + 1);
                 let mut line = rest[..len].strip_suffix(b"\n").unwrap_or(&rest[..len]);
                 line = line.strip_suffix(b"\r").unwrap_or(line);
                 while heredoc.strip_tabs && line.starts_with(b"\t") {
@@ -175,7 +179,11 @@ impl Parser<'_> {
                 None => None,
                 Some(_) => return Err(self.error("an operator is out of place")),
             };
-            let end = if separator == Some(Separator::Newline) { start + 1 } else { self.at };
+            let end = if separator == Some(Separator::Newline) {
+                start + 1
+            } else {
+                self.at
+            };
             let ended = separator.is_none();
             items.push(Item {
                 and_or,
@@ -302,9 +310,9 @@ impl Parser<'_> {
             self.at += 1;
             lists.push(self.body(&[")"])?.0);
             CompoundKind::Subshell
-        } else if let Some(word) = self.at_reserved(&[
-            "{", "[[", "if", "for", "select", "while", "until", "case", "function",
-        ]) {
+        } else if let Some(word) =
+            self.at_reserved(&["{", "[[", "if", "for", "select", "while", "until", "case", "function"])
+        {
             self.at += word.len();
             match word {
                 "{" => {
@@ -342,7 +350,10 @@ impl Parser<'_> {
                 _ => CompoundKind::For(self.for_loop(&mut words, &mut lists)?),
             }
         } else {
-            if self.at_reserved(&["then", "elif", "else", "fi", "do", "done", "esac", "}"]).is_some() {
+            if self
+                .at_reserved(&["then", "elif", "else", "fi", "do", "done", "esac", "}"])
+                .is_some()
+            {
                 return Err(self.error("a reserved word is out of place"));
             }
             return Ok(None);
@@ -423,7 +434,10 @@ impl Parser<'_> {
                 return Err(self.error("`for ((` has no end"));
             }
         } else {
-            name = self.required_word()?.static_value().ok_or_else(|| self.error("`for` needs a name"))?;
+            name = self
+                .required_word()?
+                .static_value()
+                .ok_or_else(|| self.error("`for` needs a name"))?;
             self.newlines()?;
             if self.at_reserved(&["in"]).is_some() {
                 self.at += 2;
@@ -570,9 +584,15 @@ impl Parser<'_> {
         }
         if self.at == start && self.looking_at("{") {
             // `{fd}>file`
-            let name = self.bytes[self.at + 1..].iter().take_while(|byte| is_name(**byte)).count();
+            let name = self.bytes[self.at + 1..]
+                .iter()
+                .take_while(|byte| is_name(**byte))
+                .count();
             let behind = self.at + 1 + name;
-            if name > 0 && self.bytes.get(behind) == Some(&b'}') && matches!(self.bytes.get(behind + 1), Some(b'<' | b'>')) {
+            if name > 0
+                && self.bytes.get(behind) == Some(&b'}')
+                && matches!(self.bytes.get(behind + 1), Some(b'<' | b'>'))
+            {
                 self.at = behind + 1;
             }
         }
@@ -581,8 +601,9 @@ impl Parser<'_> {
             .find(|operator| self.looking_at(operator));
         let Some(operator) = operator.filter(|operator| {
             // `2&>x` is not one; `<(` and `>(` are words.
-            !(operator.starts_with('&') && self.at > start)
-                && !(matches!(*operator, "<" | ">") && self.bytes.get(self.at + 1) == Some(&b'('))
+            let after_digits = operator.starts_with('&') && self.at > start;
+            let word = matches!(*operator, "<" | ">") && self.bytes.get(self.at + 1) == Some(&b'(');
+            !after_digits && !word
         }) else {
             self.at = start;
             return Ok(None);
@@ -964,7 +985,10 @@ impl WordBuilder {
 
 /// Bytes that end an unquoted word.
 fn is_meta(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')
+    matches!(
+        byte,
+        b' ' | b'\t' | b'\n' | b'\r' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')'
+    )
 }
 
 fn is_name(byte: u8) -> bool {

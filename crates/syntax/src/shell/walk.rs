@@ -134,7 +134,8 @@ fn walk_compound<'a>(compound: &'a Compound, inside: &Inside<'a>, last: bool, si
             CompoundKind::Group | CompoundKind::Arithmetic | CompoundKind::Test => {}
         }
         let plain = matches!(compound.kind, CompoundKind::Group | CompoundKind::Subshell);
-        inside.maybe |= !plain && !(inside.condition && index == 0);
+        let first_condition = inside.condition && index == 0;
+        inside.maybe |= !plain && !first_condition;
         walk_list(list, &inside, last && plain, sites);
     }
 }
