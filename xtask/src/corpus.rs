@@ -79,7 +79,8 @@ fn one(name: &str, source: &[u8], knowledge: &Knowledge, options: &Options) -> R
     let file = Dockerfile::parse(source);
     part.parsing = start.elapsed();
     if file.print(source) != source {
-        part.violations.push(format!("{name}: printing does not give the same bytes"));
+        part.violations
+            .push(format!("{name}: printing does not give the same bytes"));
     }
     part.instructions = file.instructions().count();
     part.refused_by_parser = usize::from(!file.errors().is_empty());
@@ -97,14 +98,18 @@ fn one(name: &str, source: &[u8], knowledge: &Knowledge, options: &Options) -> R
     match fix(source, knowledge, &FixOptions { unsafe_fixes: true }) {
         Ok(fixed) => {
             for refused in &fixed.refused {
-                part.violations.push(format!("{name}: a fix was refused by the last check: {refused}"));
+                part.violations
+                    .push(format!("{name}: a fix was refused by the last check: {refused}"));
             }
             for applied in &fixed.applied {
                 *part.fixes.entry(applied.rule).or_default() += 1;
             }
             part.left_alone = fixed.report.left_alone.len();
             for left in &fixed.report.left_alone {
-                *part.reasons.entry(format!("{}: {}", left.tool, generic(&left.reason))).or_default() += 1;
+                *part
+                    .reasons
+                    .entry(format!("{}: {}", left.tool, generic(&left.reason)))
+                    .or_default() += 1;
             }
             if fixed.source != source {
                 part.changed = 1;
@@ -116,7 +121,9 @@ fn one(name: &str, source: &[u8], knowledge: &Knowledge, options: &Options) -> R
             match fix(&fixed.source, knowledge, &FixOptions { unsafe_fixes: true }) {
                 Ok(again) if again.source == fixed.source => {}
                 Ok(_) => part.violations.push(format!("{name}: a second run changes something")),
-                Err(error) => part.violations.push(format!("{name}: the result cannot be fixed again: {error}")),
+                Err(error) => part
+                    .violations
+                    .push(format!("{name}: the result cannot be fixed again: {error}")),
             }
         }
         Err(FixError::Syntax { .. }) => {}
@@ -214,10 +221,17 @@ impl Tally {
         println!("violations                 {:>8}", self.violations.len());
         println!("parse, wall                {:>8.3} s", self.parsing.as_secs_f64());
         println!("check, wall (with parse)   {:>8.3} s", self.checking.as_secs_f64());
-        println!("slowest file               {:>8.3} ms  {}", self.slowest.0.as_secs_f64() * 1e3, self.slowest.1);
+        println!(
+            "slowest file               {:>8.3} ms  {}",
+            self.slowest.0.as_secs_f64() * 1e3,
+            self.slowest.1
+        );
         println!("\nrule               findings  fixes");
         for (rule, count) in &self.findings {
-            println!("{rule:<18} {count:>8} {:>6}", self.fixes.get(rule).copied().unwrap_or(0));
+            println!(
+                "{rule:<18} {count:>8} {:>6}",
+                self.fixes.get(rule).copied().unwrap_or(0)
+            );
         }
         let mut reasons: Vec<_> = self.reasons.iter().collect();
         reasons.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));

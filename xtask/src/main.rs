@@ -14,7 +14,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
-        ["corpus", folder, options @ ..] => options_of(options).map(|options| corpus::run(&PathBuf::from(folder), &options)),
+        ["corpus", folder, options @ ..] => {
+            options_of(options).map(|options| corpus::run(&PathBuf::from(folder), &options))
+        }
         _ => None,
     };
     match outcome {

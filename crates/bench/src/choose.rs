@@ -59,9 +59,7 @@ impl Choices<'_> {
     fn read_by_all(&self, path: &str) -> bool {
         self.outlines().all(|outline| {
             needed_stages(outline, self.target).is_ok_and(|needed| {
-                let mut steps = needed
-                    .iter()
-                    .flat_map(|stage| &outline.stages[*stage].steps);
+                let mut steps = needed.iter().flat_map(|stage| &outline.stages[*stage].steps);
                 steps.any(|step| reads(&step.kind, path))
             })
         })
@@ -88,15 +86,11 @@ impl Choices<'_> {
         });
         readable
             .min_by_key(|file| {
-                let installs = self
-                    .outlines()
-                    .any(|outline| self.installs_again(&file.path, outline));
+                let installs = self.outlines().any(|outline| self.installs_again(&file.path, outline));
                 (installs, preference(&file.path))
             })
             .map(|file| file.path.clone())
-            .ok_or_else(|| {
-                "no source file of a known kind is copied from the build context".to_owned()
-            })
+            .ok_or_else(|| "no source file of a known kind is copied from the build context".to_owned())
     }
 
     fn dependencies(&self) -> Result<String, String> {
@@ -105,10 +99,7 @@ impl Choices<'_> {
             .iter()
             .filter_map(|file| Some((manifest(&file.path)?, file)))
             .filter(|(_, file)| !self.ignore.excludes(&file.path))
-            .filter(|(_, file)| {
-                self.outlines()
-                    .all(|outline| self.installs_again(&file.path, outline))
-            })
+            .filter(|(_, file)| self.outlines().all(|outline| self.installs_again(&file.path, outline)))
             .collect();
         candidates.sort_by_key(|(manifest, file)| {
             (
@@ -119,10 +110,7 @@ impl Choices<'_> {
             )
         });
         match candidates.first() {
-            None => Err(
-                "no step installs what a manifest or lock file of the build context names"
-                    .to_owned(),
-            ),
+            None => Err("no step installs what a manifest or lock file of the build context names".to_owned()),
             Some((manifest, file)) if !manifest.changeable => Err(format!(
                 "`{}` cannot be given new content of the same meaning",
                 file.path
@@ -135,8 +123,7 @@ impl Choices<'_> {
         let mut steps = Vec::new();
         let mut taken: Vec<&str> = Vec::new();
         for outline in self.outlines() {
-            let needed = needed_stages(outline, self.target)
-                .map_err(|error| format!("failed to {error}"))?;
+            let needed = needed_stages(outline, self.target).map_err(|error| format!("failed to {error}"))?;
             let mut best: Option<(usize, PackagePlace)> = None;
             for (step, run) in runs(outline, &needed) {
                 for install in run.installs.iter().filter(|install| install.system) {
@@ -150,9 +137,8 @@ impl Choices<'_> {
                     }
                 }
             }
-            let (_, place) = best.ok_or_else(|| {
-                "no step names system packages in a way that another can be added to".to_owned()
-            })?;
+            let (_, place) =
+                best.ok_or_else(|| "no step names system packages in a way that another can be added to".to_owned())?;
             steps.push(place);
         }
         let packages: Vec<String> = PACKAGES
@@ -227,12 +213,7 @@ mod tests {
             .collect()
     }
 
-    fn choose(
-        texts: &[&str],
-        paths: &[&str],
-        ignore: &str,
-        scenario: Scenario,
-    ) -> Result<Change, String> {
+    fn choose(texts: &[&str], paths: &[&str], ignore: &str, scenario: Scenario) -> Result<Change, String> {
         Choices {
             variants: &variants(texts),
             target: None,
@@ -243,9 +224,7 @@ mod tests {
     }
 
     fn content(path: &str) -> Change {
-        Change::Content {
-            path: path.to_owned(),
-        }
+        Change::Content { path: path.to_owned() }
     }
 
     #[test]
@@ -262,10 +241,7 @@ mod tests {
         ];
         let say = |ignore: &str, scenario| choose(&[BEFORE, BEFORE], &paths, ignore, scenario);
         assert_eq!(say("", Scenario::Dependencies), Ok(content("uv.lock")));
-        assert_eq!(
-            say("uv.lock", Scenario::Dependencies),
-            Ok(content("pyproject.toml"))
-        );
+        assert_eq!(say("uv.lock", Scenario::Dependencies), Ok(content("pyproject.toml")));
         assert_eq!(say("", Scenario::Source), Ok(content("src/main.py")));
         assert_eq!(say("src", Scenario::Source), Ok(content("lib/deep/app.py")));
         assert_eq!(say("**/*.py", Scenario::Source), Ok(content("README.md")));
@@ -276,10 +252,7 @@ mod tests {
     fn a_file_behind_the_last_install_is_preferred() {
         let text = "FROM a\nCOPY early ./\nRUN uv sync\nCOPY late ./\n";
         let paths = ["early/main.py", "late/x.py"];
-        assert_eq!(
-            choose(&[text], &paths, "", Scenario::Source),
-            Ok(content("late/x.py"))
-        );
+        assert_eq!(choose(&[text], &paths, "", Scenario::Source), Ok(content("late/x.py")));
         let text = "FROM a\nCOPY . .\nRUN uv sync\n";
         assert_eq!(
             choose(&[text], &paths, "", Scenario::Source),
@@ -289,12 +262,7 @@ mod tests {
 
     #[test]
     fn nothing_to_install_is_a_reason() {
-        let reason = choose(
-            &["FROM a\nCOPY . .\n"],
-            &["uv.lock"],
-            "",
-            Scenario::Dependencies,
-        );
+        let reason = choose(&["FROM a\nCOPY . .\n"], &["uv.lock"], "", Scenario::Dependencies);
         assert!(reason.unwrap_err().contains("no step installs"));
         let reason = choose(&["FROM a\nRUN uv sync\n"], &[], "", Scenario::System);
         assert!(reason.unwrap_err().contains("system packages"));
@@ -309,13 +277,8 @@ mod tests {
 
     #[test]
     fn a_package_that_is_not_there_yet() {
-        let after = BEFORE.replace(
-            "RUN apt-get",
-            "RUN --mount=type=cache,id=x,target=/x apt-get",
-        );
-        let Ok(Change::Package { steps, packages }) =
-            choose(&[BEFORE, &after], &[], "", Scenario::System)
-        else {
+        let after = BEFORE.replace("RUN apt-get", "RUN --mount=type=cache,id=x,target=/x apt-get");
+        let Ok(Change::Package { steps, packages }) = choose(&[BEFORE, &after], &[], "", Scenario::System) else {
             panic!("a package");
         };
         let step = StepRef { stage: 0, step: 0 };

@@ -123,10 +123,7 @@ pub struct Manifest {
 pub fn manifest(path: &str) -> Option<Manifest> {
     let name = name_of(path);
     if let Some(rank) = MANIFESTS.iter().position(|(known, ..)| *known == name) {
-        return Some(Manifest {
-            rank,
-            changeable: true,
-        });
+        return Some(Manifest { rank, changeable: true });
     }
     if SEALED.contains(&name) {
         return Some(Manifest {
@@ -136,10 +133,7 @@ pub fn manifest(path: &str) -> Option<Manifest> {
     }
     is_requirements(name).then(|| Manifest {
         // Behind the lock files, before the manifests that come with one.
-        rank: MANIFESTS
-            .iter()
-            .position(|(_, lock, _)| !lock)
-            .unwrap_or_default(),
+        rank: MANIFESTS.iter().position(|(_, lock, _)| !lock).unwrap_or_default(),
         changeable: true,
     })
 }

@@ -45,9 +45,7 @@ impl Environment {
 }
 
 fn memory_total(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -58,10 +56,7 @@ mod tests {
 
     #[test]
     fn memory() {
-        assert_eq!(
-            memory_total("MemTotal:        2048 kB\nMemFree: 1 kB\n"),
-            Some(2 << 20)
-        );
+        assert_eq!(memory_total("MemTotal:        2048 kB\nMemFree: 1 kB\n"), Some(2 << 20));
         assert_eq!(memory_total(""), None);
     }
 }

@@ -57,9 +57,9 @@ pub fn expect(
         };
         for (step, found) in outline.stages[stage].steps.iter().enumerate() {
             let place = StepRef { stage, step };
-            let from_changed = sources(outline, stage, &found.kind).iter().any(
-                |source| matches!(source, From::Stage(other) if standings[*other] > Standing::Clean),
-            );
+            let from_changed = sources(outline, stage, &found.kind)
+                .iter()
+                .any(|source| matches!(source, From::Stage(other) if standings[*other] > Standing::Clean));
             let is_run = match &found.kind {
                 StepKind::Run(_) => true,
                 StepKind::Copy(_) => false,
@@ -143,32 +143,15 @@ mod tests {
     fn one_stage() {
         let service = service();
         let cases = [
-            (
-                Effect::Everything,
-                [MustRun, Either, Either, MustRun, Either, MustRun],
-            ),
+            (Effect::Everything, [MustRun, Either, Either, MustRun, Either, MustRun]),
             (Effect::Nothing, [MustBeCached; 6]),
             (
                 Effect::File("uv.lock".into()),
-                [
-                    MustBeCached,
-                    MustBeCached,
-                    MustRun,
-                    MustRun,
-                    MustRun,
-                    MustRun,
-                ],
+                [MustBeCached, MustBeCached, MustRun, MustRun, MustRun, MustRun],
             ),
             (
                 Effect::File("app/main.py".into()),
-                [
-                    MustBeCached,
-                    MustBeCached,
-                    MustBeCached,
-                    MustBeCached,
-                    MustRun,
-                    MustRun,
-                ],
+                [MustBeCached, MustBeCached, MustBeCached, MustBeCached, MustRun, MustRun],
             ),
             (
                 Effect::Step(StepRef { stage: 0, step: 0 }),
@@ -188,10 +171,7 @@ mod tests {
             vec![
                 run("before"),
                 reading(
-                    install(
-                        "--mount=type=bind,source=uv.lock,target=uv.lock uv sync",
-                        false,
-                    ),
+                    install("--mount=type=bind,source=uv.lock,target=uv.lock uv sync", false),
                     &["uv.lock"],
                 ),
                 run("after"),
@@ -201,10 +181,7 @@ mod tests {
             expected(&outline, &Effect::File("uv.lock".into())),
             [MustBeCached, MustRun, MustRun]
         );
-        assert_eq!(
-            expected(&outline, &Effect::File("other".into())),
-            [MustBeCached; 3]
-        );
+        assert_eq!(expected(&outline, &Effect::File("other".into())), [MustBeCached; 3]);
     }
 
     #[test]
@@ -213,22 +190,10 @@ mod tests {
             stage(
                 Some("base"),
                 Base::Image("node".into()),
-                vec![
-                    copy(&["package*.json"]),
-                    install("npm ci", false),
-                    copy(&["a.txt"]),
-                ],
+                vec![copy(&["package*.json"]), install("npm ci", false), copy(&["a.txt"])],
             ),
-            stage(
-                Some("unused"),
-                Base::Image("node".into()),
-                vec![copy(&["."]), run("x")],
-            ),
-            stage(
-                Some("build"),
-                Base::Stage(0),
-                vec![run("build"), copy(&["b.txt"])],
-            ),
+            stage(Some("unused"), Base::Image("node".into()), vec![copy(&["."]), run("x")]),
+            stage(Some("build"), Base::Stage(0), vec![run("build"), copy(&["b.txt"])]),
             stage(
                 None,
                 Base::Image("node".into()),

@@ -1,8 +1,6 @@
 //! Outlines for tests, without a parser.
 
-use cachemount_lint::outline::{
-    Base, CacheMount, CopyStep, Install, Outline, RunStep, StageOutline, Step, StepKind,
-};
+use cachemount_lint::outline::{Base, CacheMount, CopyStep, Install, Outline, RunStep, StageOutline, Step, StepKind};
 
 pub(crate) fn outline(stages: Vec<StageOutline>) -> Outline {
     Outline {
@@ -106,9 +104,7 @@ pub(crate) fn parse(text: &str) -> Outline {
             "FROM" => {
                 let mut parts = rest.split(" AS ");
                 let base = parts.next().unwrap_or_default();
-                let parent = stages
-                    .iter()
-                    .position(|stage| stage.name.as_deref() == Some(base));
+                let parent = stages.iter().position(|stage| stage.name.as_deref() == Some(base));
                 stages.push(StageOutline {
                     name: parts.next().map(str::to_owned),
                     base: match parent {
@@ -153,8 +149,7 @@ pub(crate) fn parse(text: &str) -> Outline {
             }
             "COPY" => {
                 let from = words().find_map(|word| word.strip_prefix("--from=").map(str::to_owned));
-                let mut sources: Vec<String> =
-                    words().filter(|word| !word.starts_with("--")).collect();
+                let mut sources: Vec<String> = words().filter(|word| !word.starts_with("--")).collect();
                 sources.pop();
                 StepKind::Copy(CopyStep { sources, from })
             }

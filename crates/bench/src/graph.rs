@@ -27,15 +27,12 @@ pub enum TargetError {
 
 /// The stage that a build with this target ends with.
 pub fn target_stage(outline: &Outline, target: Option<&str>) -> Result<usize, TargetError> {
-    let last = outline
-        .stages
-        .len()
-        .checked_sub(1)
-        .ok_or(TargetError::NoStage)?;
+    let last = outline.stages.len().checked_sub(1).ok_or(TargetError::NoStage)?;
     match target {
         None => Ok(last),
-        Some(name) => stage_named(outline, name, outline.stages.len())
-            .ok_or_else(|| TargetError::Unknown(name.to_owned())),
+        Some(name) => {
+            stage_named(outline, name, outline.stages.len()).ok_or_else(|| TargetError::Unknown(name.to_owned()))
+        }
     }
 }
 
@@ -49,10 +46,7 @@ fn stage_named(outline: &Outline, name: &str, end: usize) -> Option<usize> {
 }
 
 /// The stages that the target needs, itself included, in file order.
-pub fn needed_stages(
-    outline: &Outline,
-    target: Option<&str>,
-) -> Result<BTreeSet<usize>, TargetError> {
+pub fn needed_stages(outline: &Outline, target: Option<&str>) -> Result<BTreeSet<usize>, TargetError> {
     let mut needed = BTreeSet::new();
     let mut open = vec![target_stage(outline, target)?];
     while let Some(index) = open.pop() {
@@ -105,10 +99,7 @@ pub fn sources(outline: &Outline, stage: usize, step: &StepKind) -> Vec<From> {
 
 /// The `from=` of a step's mounts. The outline names those of cache mounts only, so they are read from the flags.
 fn mount_sources(run: &RunStep) -> Vec<String> {
-    let flags = run
-        .text
-        .split_whitespace()
-        .take_while(|word| word.starts_with("--"));
+    let flags = run.text.split_whitespace().take_while(|word| word.starts_with("--"));
     flags
         .filter_map(|word| word.strip_prefix("--mount="))
         .flat_map(|mount| mount.split(','))
@@ -163,10 +154,7 @@ pub fn images(outline: &Outline, needed: &BTreeSet<usize>) -> (Vec<String>, Vec<
 /// The label that `BuildKit` gives to a stage's steps.
 #[must_use]
 pub fn label(stage: &StageOutline, index: usize) -> String {
-    stage
-        .name
-        .clone()
-        .unwrap_or_else(|| format!("stage-{index}"))
+    stage.name.clone().unwrap_or_else(|| format!("stage-{index}"))
 }
 
 /// The `RUN` steps of some stages in file order.
@@ -204,18 +192,9 @@ mod tests {
                 ],
             ),
         ]);
-        assert_eq!(
-            needed_stages(&outline, None).unwrap(),
-            BTreeSet::from([0, 1, 2, 3])
-        );
-        assert_eq!(
-            needed_stages(&outline, Some("Dev")).unwrap(),
-            BTreeSet::from([0, 1])
-        );
-        assert_eq!(
-            needed_stages(&outline, Some("2")).unwrap(),
-            BTreeSet::from([2])
-        );
+        assert_eq!(needed_stages(&outline, None).unwrap(), BTreeSet::from([0, 1, 2, 3]));
+        assert_eq!(needed_stages(&outline, Some("Dev")).unwrap(), BTreeSet::from([0, 1]));
+        assert_eq!(needed_stages(&outline, Some("2")).unwrap(), BTreeSet::from([2]));
         assert!(needed_stages(&outline, Some("nothing")).is_err());
         assert_eq!(root_image(&outline, 3), Some("i"));
         let (known, unknown) = images(&outline, &BTreeSet::from([0, 2, 3]));

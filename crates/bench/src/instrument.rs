@@ -20,11 +20,7 @@ pub fn instrument(text: &str, outline: &Outline, package: Option<(usize, &str)>)
         .map(|stage| {
             let at = stage.body_start.min(text.len());
             // A last line may have no end of its own.
-            let before = if text[..at].ends_with('\n') {
-                ""
-            } else {
-                newline
-            };
+            let before = if text[..at].ends_with('\n') { "" } else { newline };
             (at, format!("{before}ARG {STATE_ARGUMENT}{newline}"))
         })
         .collect();

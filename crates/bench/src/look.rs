@@ -31,12 +31,10 @@ pub struct Place {
 pub fn places(outline: &Outline, needed: &BTreeSet<usize>) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     // A mount is the same seen from any image, so that any known one will do where a stage's own is not known.
-    let any_image = needed
-        .iter()
-        .find_map(|stage| match &outline.stages[*stage].base {
-            Base::Image(image) => Some(image.clone()),
-            _ => None,
-        });
+    let any_image = needed.iter().find_map(|stage| match &outline.stages[*stage].base {
+        Base::Image(image) => Some(image.clone()),
+        _ => None,
+    });
     for (step, run) in runs(outline, needed) {
         for mount in &run.mounts {
             let same = |place: &&mut Place| identity(&place.mount) == identity(mount);
@@ -73,28 +71,22 @@ impl Place {
     fn obstacle(&self, outline: &Outline) -> Option<String> {
         let mount = &self.mount;
         let stage = |name: &str| {
-            outline.stages.iter().enumerate().any(|(index, stage)| {
-                stage.name.as_deref() == Some(name) || index.to_string() == name
-            })
+            outline
+                .stages
+                .iter()
+                .enumerate()
+                .any(|(index, stage)| stage.name.as_deref() == Some(name) || index.to_string() == name)
         };
         if mount.from.as_deref().is_some_and(stage) {
-            return Some(
-                "it is seeded from a stage, and cannot be mounted from anywhere else".to_owned(),
-            );
+            return Some("it is seeded from a stage, and cannot be mounted from anywhere else".to_owned());
         }
-        let awkward = |text: &str| {
-            text.contains(|c: char| {
-                c.is_whitespace() || matches!(c, ',' | '"' | '\'' | '\\' | '$' | '`')
-            })
-        };
+        let awkward =
+            |text: &str| text.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '"' | '\'' | '\\' | '$' | '`'));
         if awkward(&mount.id)
             || mount.from.as_deref().is_some_and(awkward)
             || mount.mode.as_deref().is_some_and(awkward)
         {
-            return Some(
-                "its options contain characters that mean something to the Dockerfile parser"
-                    .to_owned(),
-            );
+            return Some("its options contain characters that mean something to the Dockerfile parser".to_owned());
         }
         if self.image.is_none() {
             return Some("no base image of the Dockerfile is known, to look at it from".to_owned());
@@ -199,11 +191,10 @@ impl Helper {
             if let Some(obstacle) = obstacle {
                 return Err(obstacle.clone());
             }
-            let text = fs::read(folder.join(index.to_string()))
-                .map_err(|error| format!("its listing is missing: {error}"))?;
+            let text =
+                fs::read(folder.join(index.to_string())).map_err(|error| format!("its listing is missing: {error}"))?;
             Listing::parse(&text).map_err(|error| {
-                let said =
-                    fs::read_to_string(folder.join(format!("{index}.err"))).unwrap_or_default();
+                let said = fs::read_to_string(folder.join(format!("{index}.err"))).unwrap_or_default();
                 format!("failed to {error} {}", said.trim())
             })
         };
@@ -296,10 +287,7 @@ mod tests {
             stage(
                 Some("a"),
                 Base::Image("debian:trixie-slim".into()),
-                vec![
-                    mounted(run("x"), apt()),
-                    mounted(mounted(run("y"), apt()), owned()),
-                ],
+                vec![mounted(run("x"), apt()), mounted(mounted(run("y"), apt()), owned())],
             ),
             stage(
                 None,
@@ -339,21 +327,13 @@ mod tests {
             stage(
                 None,
                 Base::Stage(0),
-                vec![
-                    mounted(run("x"), seeded),
-                    mounted(run("y"), mount("a,b", "/m")),
-                ],
+                vec![mounted(run("x"), seeded), mounted(run("y"), mount("a,b", "/m"))],
             ),
         ]);
         let helper = Helper::new(&places(&file, &BTreeSet::from([0, 1])), &file, false);
         assert!(helper.is_empty());
         assert!(helper.obstacles.iter().all(Option::is_some));
         let folder = tempfile::tempdir().unwrap();
-        assert!(
-            helper.read(folder.path())[0]
-                .as_ref()
-                .unwrap_err()
-                .contains("seeded")
-        );
+        assert!(helper.read(folder.path())[0].as_ref().unwrap_err().contains("seeded"));
     }
 }

@@ -62,11 +62,7 @@ impl Bench<'_> {
     ///
     /// An interruption ends it with what was found until then. A variant that cannot be built or whose steps do not do
     /// what a scenario means is not measured there, and does not stop the others.
-    pub fn measure(
-        &mut self,
-        started: String,
-        progress: &mut dyn Progress,
-    ) -> Result<Results, BenchError> {
+    pub fn measure(&mut self, started: String, progress: &mut dyn Progress) -> Result<Results, BenchError> {
         let environment = Environment::read(self.builder.info(), started);
         let mut found = Found {
             changes: self.choose(),
@@ -126,12 +122,7 @@ impl Bench<'_> {
     }
 
     /// Whether all turns were taken, without an interruption.
-    fn take_turns(
-        &mut self,
-        turns: &[Turn],
-        found: &mut Found,
-        progress: &mut dyn Progress,
-    ) -> bool {
+    fn take_turns(&mut self, turns: &[Turn], found: &mut Found, progress: &mut dyn Progress) -> bool {
         for (done, turn) in turns.iter().enumerate() {
             let key = (turn.scenario, turn.variant);
             let given_up = matches!(found.outcomes.get(&key), Some(Outcome::NotMeasured { .. }));
@@ -145,9 +136,7 @@ impl Bench<'_> {
                 repetition: turn.repetition + 1,
                 of: turns
                     .iter()
-                    .filter(|other| {
-                        (other.scenario, other.variant) == key && other.check == turn.check
-                    })
+                    .filter(|other| (other.scenario, other.variant) == key && other.check == turn.check)
                     .count(),
                 check: turn.check,
                 done,
@@ -182,12 +171,7 @@ impl Bench<'_> {
         true
     }
 
-    fn take_turn(
-        &mut self,
-        turn: &Turn,
-        found: &mut Found,
-        progress: &mut dyn Progress,
-    ) -> Result<Build, Stop> {
+    fn take_turn(&mut self, turn: &Turn, found: &mut Found, progress: &mut dyn Progress) -> Result<Build, Stop> {
         let change = match &found.changes[&turn.scenario] {
             Ok(change) => change.clone(),
             Err(reason) => return Err(Stop::NotMeasured(reason.clone())),
@@ -211,10 +195,7 @@ impl Bench<'_> {
             before = self.look(turn.variant, &state, true, found, progress)?;
         }
 
-        let nonce = format!(
-            "cachemount {}-{}-{}",
-            state.nonce, turn.scenario, turn.repetition
-        );
+        let nonce = format!("cachemount {}-{}-{}", state.nonce, turn.scenario, turn.repetition);
         let mut outline = self.variants[turn.variant].outline.clone();
         let mut package = None;
         let mut changed: Option<Changed> = None;
@@ -258,7 +239,7 @@ impl Bench<'_> {
         let record = built?;
 
         let text = &self.variants[turn.variant].dockerfile;
-        let steps = match_steps(&outline, text, &record.steps);
+        let steps = match_steps(&outline, &self.needed[turn.variant], text, &record.steps);
         if looks {
             let after = self.look(turn.variant, &state, false, found, progress)?;
             note_looks(turn, &steps, &before, &after, found);
@@ -296,10 +277,7 @@ impl Bench<'_> {
                 dockerfile: context.join("Dockerfile"),
                 context,
                 target: None,
-                build_args: vec![(
-                    LOOK_ARGUMENT.to_owned(),
-                    format!("{}-{}", state.nonce, found.looked),
-                )],
+                build_args: vec![(LOOK_ARGUMENT.to_owned(), format!("{}-{}", state.nonce, found.looked))],
                 build_contexts: self.subject.build_contexts.clone(),
                 mount_namespace: Some(state.namespace.clone()),
                 output: Output::Files(folder.clone()),
@@ -360,16 +338,12 @@ fn note_looks(
             (Ok(before), Ok(after)) => (Some(ServedFigures::of(before, after)), None),
             (Err(reason), _) | (_, Err(reason)) => (None, Some(reason.clone())),
         };
-        found
-            .looks
-            .entry((turn.variant, index))
-            .or_default()
-            .push(MountLook {
-                scenario: turn.scenario,
-                exercised: place.users.iter().any(ran),
-                figures,
-                problem,
-            });
+        found.looks.entry((turn.variant, index)).or_default().push(MountLook {
+            scenario: turn.scenario,
+            exercised: place.users.iter().any(ran),
+            figures,
+            problem,
+        });
     }
 }
 
@@ -391,8 +365,7 @@ fn figures(
                 cached: record.cached,
                 ran: record.ran,
                 seconds: record.seconds,
-                installs: matches!(&step.kind, StepKind::Run(_))
-                    && !installs(&step.kind).is_empty(),
+                installs: matches!(&step.kind, StepKind::Run(_)) && !installs(&step.kind).is_empty(),
             }
         })
         .collect();

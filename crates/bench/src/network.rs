@@ -94,8 +94,8 @@ impl Network {
         let bits_per_second = if bandwidth == "as-is" {
             None
         } else {
-            let bits = quantity(bandwidth, &BANDWIDTH_UNITS)
-                .ok_or_else(|| error("the bandwidth is no number with a unit"))?;
+            let bits =
+                quantity(bandwidth, &BANDWIDTH_UNITS).ok_or_else(|| error("the bandwidth is no number with a unit"))?;
             if !(SLOWEST..=FASTEST).contains(&bits) {
                 return Err(error("the bandwidth lies outside 1kbit to 1000gbit"));
             }
@@ -104,8 +104,7 @@ impl Network {
         let round_trip = match round_trip {
             None => Duration::ZERO,
             Some(written) => Duration::from_nanos(
-                quantity(written, &TIME_UNITS)
-                    .ok_or_else(|| error("the round trip is no number with a unit"))?,
+                quantity(written, &TIME_UNITS).ok_or_else(|| error("the round trip is no number with a unit"))?,
             ),
         };
         if round_trip > LONGEST_ROUND_TRIP {
@@ -177,11 +176,7 @@ impl fmt::Display for Network {
     }
 }
 
-fn write_in_largest_unit(
-    f: &mut fmt::Formatter<'_>,
-    value: u64,
-    units: &[(&str, u64)],
-) -> fmt::Result {
+fn write_in_largest_unit(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fmt::Result {
     for (unit, factor) in units {
         if value.is_multiple_of(*factor) {
             return write!(f, "{}{unit}", value / factor);

@@ -3,7 +3,7 @@
 //! `BuildKit` names a step by the instruction's text, `[stage 2/5] RUN …`, with variables replaced by their values and
 //! some quoting gone. So names are compared without white space, quotes and backslashes, and a variable matches anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cachemount_buildkit::StepRecord;
 use cachemount_lint::outline::{Outline, StepKind};
@@ -27,10 +27,9 @@ impl<'a> Observed<'a> {
         let (inside, text) = name.strip_prefix('[')?.split_once("] ")?;
         let words: Vec<&str> = inside.split_whitespace().collect();
         let (number, words) = match words.split_last() {
-            Some((last, rest)) if last.contains('/') && !last.starts_with("linux/") => (
-                last.split_once('/').and_then(|(at, _)| at.parse().ok()),
-                rest,
-            ),
+            Some((last, rest)) if last.contains('/') && !last.starts_with("linux/") => {
+                (last.split_once('/').and_then(|(at, _)| at.parse().ok()), rest)
+            }
             _ => (None, &words[..]),
         };
         Some(Self {
@@ -42,10 +41,11 @@ impl<'a> Observed<'a> {
     }
 }
 
-/// Finds the builder's record of every step that it reported.
+/// Finds the builder's record of every step that it reported, in the stages that it had to build.
 #[must_use]
 pub fn match_steps<'a>(
     outline: &Outline,
+    needed: &BTreeSet<usize>,
     dockerfile: &str,
     records: &'a [StepRecord],
 ) -> BTreeMap<StepRef, &'a StepRecord> {
@@ -56,16 +56,14 @@ pub fn match_steps<'a>(
     let mut claimed = vec![false; observed.len()];
     let mut found = BTreeMap::new();
     let mut left = Vec::new();
-    for (index, stage) in outline.stages.iter().enumerate() {
-        let label = label(stage, index);
+    for &index in needed {
+        let label = label(&outline.stages[index], index);
         let mut last = 0;
         for (step, kind) in steps(outline, index) {
             let place = StepRef { stage: index, step };
             let pattern = pattern(&kind, dockerfile, outline, place);
             let candidates = observed.iter().enumerate().filter(|(at, (seen, _))| {
-                !claimed[*at]
-                    && seen.label.is_none_or(|seen| seen == label)
-                    && matches(&pattern, &seen.text)
+                !claimed[*at] && seen.label.is_none_or(|seen| seen == label) && matches(&pattern, &seen.text)
             });
             // The same command may stand twice in a stage; numbers grow.
             let best = candidates.min_by_key(|(_, (seen, _))| {
@@ -230,9 +228,7 @@ pub fn violation(
                 "{name} had to run, but came from the layer cache: the change did not reach it"
             )),
             (Expected::MustRun, Some(_)) => Some(format!("{name} had to run, but did not finish")),
-            (Expected::MustRun, None) => Some(format!(
-                "{name} had to run, but the builder did not report it"
-            )),
+            (Expected::MustRun, None) => Some(format!("{name} had to run, but the builder did not report it")),
             (Expected::MustBeCached, Some(record)) if record.ran && !record.cached => Some(format!(
                 "{name} had to come from the layer cache, but ran: more changed than was meant, or the builder dropped \
                  its layers"
@@ -297,17 +293,9 @@ mod tests {
                 false,
             ),
             ("RUN pip install a==$V b", "RUN pip install a==1.2 b", true),
-            (
-                "RUN pip install a==${V:-1} b",
-                "RUN pip install a==1.2 c",
-                false,
-            ),
+            ("RUN pip install a==${V:-1} b", "RUN pip install a==1.2 c", false),
             ("RUN echo \"$(id)\" '\\$X'", "RUN echo \"$(id)\" '$X'", true),
-            (
-                "RUN for x in $@; do :; done",
-                "RUN for x in $@; do :; done",
-                true,
-            ),
+            ("RUN for x in $@; do :; done", "RUN for x in $@; do :; done", true),
             ("RUN <<EOF\nset -e\nEOF", "RUN <<EOF (set -e...)", true),
             ("RUN <<EOF sh\nset -e\nEOF", "RUN <<OTHER (x)", true),
         ] {
@@ -324,16 +312,13 @@ mod tests {
             record("[internal] load build context"),
         ];
         let outline = parse(text);
-        let found = match_steps(&outline, text, &records);
+        let found = match_steps(&outline, &BTreeSet::from([0]), text, &records);
         assert_eq!(
             found[&StepRef { stage: 0, step: 0 }].name,
             "[stage-0 2/3] COPY --chown=a:a . /app"
         );
         assert_eq!(found.len(), 2);
-        assert_eq!(
-            joined("COPY a \\\n  # why\n  b ./"),
-            "COPY a \\   b ./".to_owned()
-        );
+        assert_eq!(joined("COPY a \\\n  # why\n  b ./"), "COPY a \\   b ./".to_owned());
     }
 
     #[test]
@@ -350,13 +335,16 @@ mod tests {
             record("[stage-2 3/3] RUN x"),
             record("[stage-2 2/3] RUN y"),
         ];
-        let found = match_steps(&outline, "", &records);
+        let found = match_steps(&outline, &BTreeSet::from([0, 1, 2]), "", &records);
         let name = |stage, step| found[&StepRef { stage, step }].name.as_str();
         assert_eq!(name(0, 0), "[linux/amd64 a 2/3] RUN x");
         assert_eq!(name(0, 1), "[a 3/3] RUN x");
         // Not reported for itself: it is the same step as one of the others.
         assert_eq!(name(1, 0), "[a 3/3] RUN x");
         assert_eq!(name(2, 1), "[stage-2 3/3] RUN x");
+        // A stage that is not built has no steps, even if an equal one is.
+        let found = match_steps(&outline, &BTreeSet::from([0, 2]), "", &records);
+        assert!(!found.contains_key(&StepRef { stage: 1, step: 0 }));
     }
 
     #[test]
@@ -381,15 +369,7 @@ mod tests {
             say(Expected::MustRun, Some(&cached)).unwrap(),
             "the step of line 2 (`RUN a`) had to run, but came from the layer cache: the change did not reach it"
         );
-        assert!(
-            say(Expected::MustRun, None)
-                .unwrap()
-                .contains("did not report")
-        );
-        assert!(
-            say(Expected::MustBeCached, Some(&ran))
-                .unwrap()
-                .contains("but ran")
-        );
+        assert!(say(Expected::MustRun, None).unwrap().contains("did not report"));
+        assert!(say(Expected::MustBeCached, Some(&ran)).unwrap().contains("but ran"));
     }
 }

@@ -63,10 +63,7 @@ impl Ignore {
 
 fn matches_it_or_a_parent(pattern: &str, path: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
-    let ends = path
-        .match_indices('/')
-        .map(|(at, _)| at)
-        .chain([path.len()]);
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     ends.map(|end| path[..end].chars().collect::<Vec<char>>())
         .any(|part| glob(&pattern, &part))
 }
@@ -89,10 +86,7 @@ fn glob(pattern: &[char], text: &[char]) -> bool {
             (0..=text.len()).any(|at| glob(rest, &text[at..]))
         }
         '*' => {
-            let end = text
-                .iter()
-                .position(|&next| next == '/')
-                .unwrap_or(text.len());
+            let end = text.iter().position(|&next| next == '/').unwrap_or(text.len());
             (0..=end).any(|at| glob(rest, &text[at..]))
         }
         '?' => matches!(text.split_first(), Some((&next, left)) if next != '/' && glob(rest, left)),
@@ -171,9 +165,8 @@ mod tests {
 
     #[test]
     fn ignore_files() {
-        let ignore = Ignore::parse(
-            "# comment\n*.md\n!README.md\n/node_modules/\n**/__pycache__\ndocs/**/*.txt\n./x/../build\n",
-        );
+        let ignore =
+            Ignore::parse("# comment\n*.md\n!README.md\n/node_modules/\n**/__pycache__\ndocs/**/*.txt\n./x/../build\n");
         for (path, excluded) in [
             ("a.md", true),
             ("README.md", false),

@@ -149,9 +149,7 @@ impl Build {
     /// Bytes received by the build's steps, where they are counted.
     #[must_use]
     pub fn downloaded(&self) -> Option<u64> {
-        self.traffic
-            .as_ref()
-            .map(|traffic| traffic.total().received)
+        self.traffic.as_ref().map(|traffic| traffic.total().received)
     }
 }
 
@@ -233,9 +231,7 @@ impl Results {
     /// One scenario, if it was asked for.
     #[must_use]
     pub fn scenario(&self, scenario: Scenario) -> Option<&ScenarioResult> {
-        self.scenarios
-            .iter()
-            .find(|result| result.scenario == scenario)
+        self.scenarios.iter().find(|result| result.scenario == scenario)
     }
 
     /// The comparison of the images, from which the verdict is made anew.

@@ -95,16 +95,9 @@ mod tests {
         let order: Vec<String> = turns
             .iter()
             .map(|turn| {
-                let check = turn
-                    .check
-                    .map(|network| format!("@{network}"))
-                    .unwrap_or_default();
+                let check = turn.check.map(|network| format!("@{network}")).unwrap_or_default();
                 let variant = ["a", "b"][turn.variant];
-                format!(
-                    "{}{}{variant}{check}",
-                    &turn.scenario.name()[..1],
-                    turn.repetition
-                )
+                format!("{}{}{variant}{check}", &turn.scenario.name()[..1], turn.repetition)
             })
             .collect();
         assert_eq!(
@@ -125,12 +118,7 @@ mod tests {
         let order: Vec<_> = turns.iter().map(|turn| turn.scenario).collect();
         assert_eq!(
             order,
-            [
-                Scenario::Cold,
-                Scenario::Cold,
-                Scenario::Unchanged,
-                Scenario::Unchanged
-            ]
+            [Scenario::Cold, Scenario::Cold, Scenario::Unchanged, Scenario::Unchanged]
         );
     }
 }

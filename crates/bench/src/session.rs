@@ -123,11 +123,9 @@ impl<'a> Bench<'a> {
         let needed = variants
             .iter()
             .map(|variant| {
-                needed_stages(&variant.outline, subject.target.as_deref()).map_err(|source| {
-                    BenchError::Target {
-                        variant: variant.name.clone(),
-                        source,
-                    }
+                needed_stages(&variant.outline, subject.target.as_deref()).map_err(|source| BenchError::Target {
+                    variant: variant.name.clone(),
+                    source,
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -145,9 +143,7 @@ impl<'a> Bench<'a> {
         let mut notes = Vec::new();
         let mut proxy_arguments = Vec::new();
         let proxy = if let Some(host) = builder.info().host_address {
-            let address: IpAddr = host
-                .parse()
-                .map_err(|_| BenchError::Address(host.clone()))?;
+            let address: IpAddr = host.parse().map_err(|_| BenchError::Address(host.clone()))?;
             let proxy = Proxy::start(address, options.network)?;
             proxy_arguments = proxy.build_args(&host);
             Some(proxy)
@@ -248,11 +244,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Runs a build and passes its steps on.
-    pub(crate) fn build(
-        &self,
-        request: &BuildRequest,
-        progress: &mut dyn Progress,
-    ) -> Result<BuildRecord, BuildError> {
+    pub(crate) fn build(&self, request: &BuildRequest, progress: &mut dyn Progress) -> Result<BuildRecord, BuildError> {
         if cachemount_buildkit::interrupt::requested() {
             return Err(BuildError::Interrupted);
         }
@@ -283,13 +275,9 @@ impl<'a> Bench<'a> {
                 state
             };
             let archive = self.copy.around().join(format!("image-{variant}.tar"));
-            let request =
-                self.request(variant, &state, None, Output::ImageArchive(archive.clone()))?;
+            let request = self.request(variant, &state, None, Output::ImageArchive(archive.clone()))?;
             self.build(&request, progress)
-                .map_err(|source| BenchError::Build {
-                    variant: name,
-                    source,
-                })?;
+                .map_err(|source| BenchError::Build { variant: name, source })?;
             archives.push(archive);
         }
         progress.event(Event::Working("comparing the images"));
@@ -306,11 +294,10 @@ impl<'a> Bench<'a> {
     }
 
     fn mount_targets(&self, variant: usize) -> Vec<String> {
-        let mut targets: Vec<String> =
-            crate::look::places(&self.variants[variant].outline, &self.needed[variant])
-                .into_iter()
-                .map(|place| place.mount.target)
-                .collect();
+        let mut targets: Vec<String> = crate::look::places(&self.variants[variant].outline, &self.needed[variant])
+            .into_iter()
+            .map(|place| place.mount.target)
+            .collect();
         targets.dedup();
         targets
     }

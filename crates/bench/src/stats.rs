@@ -140,10 +140,7 @@ fn check(values: &[f64]) -> Result<(), StatsError> {
     if values.is_empty() {
         return Err(StatsError::Empty);
     }
-    match values
-        .iter()
-        .position(|value| !value.is_finite() || *value < 0.0)
-    {
+    match values.iter().position(|value| !value.is_finite() || *value < 0.0) {
         Some(index) => Err(StatsError::NotADuration { number: index + 1 }),
         None => Ok(()),
     }

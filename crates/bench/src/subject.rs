@@ -61,9 +61,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let clock = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         // The low 64 bits of the nanoseconds wrap after 584 years.
         #[expect(clippy::cast_possible_truncation)]
         let nanoseconds = clock.as_nanos() as u64;

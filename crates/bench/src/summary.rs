@@ -94,22 +94,14 @@ impl Summary {
     /// One scenario, if it was asked for.
     #[must_use]
     pub fn scenario(&self, scenario: Scenario) -> Option<&ScenarioSummary> {
-        self.scenarios
-            .iter()
-            .find(|summary| summary.scenario == scenario)
+        self.scenarios.iter().find(|summary| summary.scenario == scenario)
     }
 }
 
-fn summarize(
-    result: &ScenarioResult,
-    cold_before: Option<f64>,
-    settings: &Settings,
-) -> ScenarioSummary {
+fn summarize(result: &ScenarioResult, cold_before: Option<f64>, settings: &Settings) -> ScenarioSummary {
     let figures: Vec<Option<Figures>> = result.outcomes.iter().map(Figures::of).collect();
     let median = |variant: usize| Some(figures.get(variant)?.as_ref()?.wall.median);
-    let mounts_saved = median(0)
-        .zip(median(1))
-        .map(|(before, after)| before - after);
+    let mounts_saved = median(0).zip(median(1)).map(|(before, after)| before - after);
     let is_cold = result.scenario == Scenario::Cold;
     let layer_cache_saved = cold_before
         .zip(median(0))
@@ -151,10 +143,7 @@ impl Figures {
             wall: stats::Summary::of(&walls).ok()?,
             install_seconds: installs.as_deref().and_then(stats::median),
             bytes: bytes.as_deref().and_then(stats::median),
-            warnings: stats::warnings(&walls)
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            warnings: stats::warnings(&walls).iter().map(ToString::to_string).collect(),
         })
     }
 
@@ -197,8 +186,7 @@ impl Comparison {
                 .map(|(before, after)| after.wall_seconds / before.wall_seconds)
                 .collect(),
             install: ratio(|build| build.install_seconds),
-            bytes: ratio(|build| build.downloaded().map(|bytes| bytes as f64))
-                .map(|estimate| estimate.ratio),
+            bytes: ratio(|build| build.downloaded().map(|bytes| bytes as f64)).map(|estimate| estimate.ratio),
         })
     }
 
@@ -206,19 +194,14 @@ impl Comparison {
     /// repetition by itself is below 0.8.
     #[must_use]
     pub fn clearly_faster(&self) -> bool {
-        let interval = self
-            .wall
-            .interval
-            .is_some_and(|interval| interval.high < 0.9);
+        let interval = self.wall.interval.is_some_and(|interval| interval.high < 0.9);
         interval || (!self.pairs.is_empty() && self.pairs.iter().all(|pair| *pair < 0.8))
     }
 
     /// Whether these runs show that the variant after is clearly slower: the whole interval is above 1.1.
     #[must_use]
     pub fn clearly_slower(&self) -> bool {
-        self.wall
-            .interval
-            .is_some_and(|interval| interval.low > 1.1)
+        self.wall.interval.is_some_and(|interval| interval.low > 1.1)
     }
 }
 

@@ -17,8 +17,7 @@ use crate::scenario::Scenario;
 use crate::session::Bench;
 use crate::subject::{Options, Subject, Variant};
 
-const BEFORE: &str =
-    "FROM python\nRUN apt-get install git\nCOPY uv.lock ./\nRUN uv sync\nCOPY . .\n";
+const BEFORE: &str = "FROM python\nRUN apt-get install git\nCOPY uv.lock ./\nRUN uv sync\nCOPY . .\n";
 const AFTER: &str = "FROM python\nRUN --mount=type=cache,id=apt,target=/var/cache/apt apt-get install git\nCOPY uv.lock ./\n\
                      RUN --mount=type=cache,id=uv,target=/root/.cache/uv uv sync\nCOPY . .\n";
 
@@ -62,9 +61,7 @@ fn measure(builder: &Scripted, variants: &[Variant], options: &Options) -> Resul
     let context = context();
     let subject = subject(context.path());
     let mut bench = Bench::start(builder, &subject, variants, options).unwrap();
-    let results = bench
-        .measure("2026-01-01T00:00:00Z".into(), &mut Silent)
-        .unwrap();
+    let results = bench.measure("2026-01-01T00:00:00Z".into(), &mut Silent).unwrap();
     bench.finish().unwrap();
     assert_eq!(
         fs::read_to_string(context.path().join("uv.lock")).unwrap(),
@@ -107,7 +104,5 @@ fn order(builder: &Scripted) -> Vec<String> {
 
 fn argument<'a>(request: &'a cachemount_buildkit::BuildRequest, name: &str) -> Option<&'a str> {
     let mut arguments = request.build_args.iter();
-    arguments
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    arguments.find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }

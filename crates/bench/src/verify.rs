@@ -206,9 +206,7 @@ impl Comparison {
 
     /// The paths that really differ.
     pub fn real(&self) -> impl Iterator<Item = &Difference> {
-        self.differences
-            .iter()
-            .filter(|difference| difference.is_real())
+        self.differences.iter().filter(|difference| difference.is_real())
     }
 
     /// A summary for people: verdict, counts, and the real differences with diffs of small text files.
@@ -222,16 +220,9 @@ impl Comparison {
 ///
 /// Layers that both have in common at the bottom are read once. Every layer is checked against the digest that the image's
 /// configuration gives for it.
-pub fn compare_archives(
-    before: &Path,
-    after: &Path,
-    options: &CompareOptions,
-) -> Result<Comparison, VerifyError> {
+pub fn compare_archives(before: &Path, after: &Path, options: &CompareOptions) -> Result<Comparison, VerifyError> {
     let platform = options.platform.as_deref();
-    let (old, new) = (
-        Image::open(before, platform)?,
-        Image::open(after, platform)?,
-    );
+    let (old, new) = (Image::open(before, platform)?, Image::open(after, platform)?);
     let common = old
         .layers
         .iter()
@@ -246,19 +237,9 @@ pub fn compare_archives(
     let new_bytes = base_bytes + apply(&new, common..new.layers.len(), &mut new_tree)?;
 
     let mut differences = compare::compare(&old_tree, &new_tree, options);
-    content::add_diffs(
-        &mut differences,
-        (&old, &old_tree),
-        (&new, &new_tree),
-        options,
-    )?;
+    content::add_diffs(&mut differences, (&old, &old_tree), (&new, &new_tree), options)?;
     let is_file = |tree: &Tree, path: &[u8]| matches!(tree.nodes.get(path), Some(node) if matches!(node.kind, tree::Kind::File { .. }));
-    let only_new = || {
-        new_tree
-            .nodes
-            .keys()
-            .filter(|path| !old_tree.nodes.contains_key(*path))
-    };
+    let only_new = || new_tree.nodes.keys().filter(|path| !old_tree.nodes.contains_key(*path));
     let all = || old_tree.nodes.keys().chain(only_new());
     Ok(Comparison {
         version: 1,
@@ -274,11 +255,7 @@ pub fn compare_archives(
 }
 
 /// Applies some layers of an image and returns their uncompressed bytes.
-fn apply(
-    image: &Image,
-    layers: std::ops::Range<usize>,
-    tree: &mut Tree,
-) -> Result<u64, VerifyError> {
+fn apply(image: &Image, layers: std::ops::Range<usize>, tree: &mut Tree) -> Result<u64, VerifyError> {
     let mut bytes = 0;
     for number in layers {
         // An image has at most some hundred layers.

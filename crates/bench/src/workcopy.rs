@@ -25,9 +25,7 @@ pub struct WorkCopy {
 impl WorkCopy {
     /// Copies a context.
     pub fn of(context: &Path, with_git: bool) -> io::Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("cachemount-bench-")
-            .tempdir()?;
+        let folder = tempfile::Builder::new().prefix("cachemount-bench-").tempdir()?;
         let root = folder.path().join("context");
         let mut copier = Copier {
             files: Vec::new(),
@@ -161,19 +159,14 @@ impl Copier {
                 path => format!("{path}/{name}"),
             });
             if kind.is_dir() {
-                self.folder(
-                    &source,
-                    &target,
-                    &below.unwrap_or_else(|| "\u{fffd}".to_owned()),
-                )?;
+                self.folder(&source, &target, &below.unwrap_or_else(|| "\u{fffd}".to_owned()))?;
             } else if kind.is_symlink() {
                 fs::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
             } else if kind.is_file() {
                 fs::copy(&source, &target)?;
                 let meta = entry.metadata()?;
                 set_modified(&target, meta.modified()?)?;
-                if let Some(path) = below.filter(|path| !path.contains(char::REPLACEMENT_CHARACTER))
-                {
+                if let Some(path) = below.filter(|path| !path.contains(char::REPLACEMENT_CHARACTER)) {
                     self.files.push(ContextFile {
                         path,
                         bytes: meta.len(),
@@ -241,10 +234,7 @@ mod tests {
             "print(1)\n"
         );
         changed.restore().unwrap();
-        assert_eq!(
-            fs::read_to_string(at("src/deep/main.py")).unwrap(),
-            "print(1)\n"
-        );
+        assert_eq!(fs::read_to_string(at("src/deep/main.py")).unwrap(), "print(1)\n");
         let folder = copy.around().to_owned();
         drop(copy);
         assert!(!folder.exists());

@@ -140,11 +140,7 @@ pub trait Builder {
     fn info(&self) -> BuilderInfo;
 
     /// Runs one build to its end. A failed step is an error that carries the record of what ran.
-    fn build(
-        &self,
-        request: &BuildRequest,
-        on_event: &mut dyn FnMut(BuildEvent),
-    ) -> Result<BuildRecord, BuildError>;
+    fn build(&self, request: &BuildRequest, on_event: &mut dyn FnMut(BuildEvent)) -> Result<BuildRecord, BuildError>;
 
     /// The cache mounts whose id begins with this namespace.
     fn mounts(&self, namespace: &str) -> Result<Vec<MountRecord>, BuildError>;

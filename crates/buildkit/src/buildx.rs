@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::builder::{
-    BuildEvent, BuildRecord, BuildRequest, Builder, BuilderInfo, MountRecord, Output,
-};
+use crate::builder::{BuildEvent, BuildRecord, BuildRequest, Builder, BuilderInfo, MountRecord, Output};
 use crate::cgroup::{Gauge, Measurement};
 use crate::client::{self, Cause, Client, Heed};
 use crate::error::BuildError;
@@ -79,9 +77,7 @@ impl Buildx {
                 .arg(format!("{NAMESPACE_ARGUMENT}={namespace}"));
         }
         for (name, source) in &request.build_contexts {
-            command
-                .arg("--build-context")
-                .arg(format!("{name}={source}"));
+            command.arg("--build-context").arg(format!("{name}={source}"));
         }
         Ok(command)
     }
@@ -126,11 +122,7 @@ impl Builder for Buildx {
         self.info.clone()
     }
 
-    fn build(
-        &self,
-        request: &BuildRequest,
-        on_event: &mut dyn FnMut(BuildEvent),
-    ) -> Result<BuildRecord, BuildError> {
+    fn build(&self, request: &BuildRequest, on_event: &mut dyn FnMut(BuildEvent)) -> Result<BuildRecord, BuildError> {
         match &request.output {
             Output::CacheOnly => {
                 let mut command = self.command(request)?;
@@ -143,9 +135,7 @@ impl Builder for Buildx {
             }
             Output::ImageArchive(archive) => {
                 let mut command = self.command(request)?;
-                command
-                    .arg("--output")
-                    .arg(export::destination("docker", archive)?);
+                command.arg("--output").arg(export::destination("docker", archive)?);
                 self.run(command, &request.context, on_event)
             }
         }
@@ -220,10 +210,7 @@ mod tests {
         assert_eq!(arguments(&buildx, &request), [&plain[..], &rest].concat());
         buildx.host_network = true;
         let network = ["--network=host", "--allow=network.host"];
-        assert_eq!(
-            arguments(&buildx, &request),
-            [&plain[..], &network, &rest].concat()
-        );
+        assert_eq!(arguments(&buildx, &request), [&plain[..], &network, &rest].concat());
     }
 
     #[test]

@@ -72,11 +72,7 @@ fn parse_mounts(table: &str) -> Vec<Hierarchy> {
         }
     }
     // With v1 controllers present the v2 tree has none of its own.
-    if v1.is_empty() {
-        v2.into_iter().collect()
-    } else {
-        v1
-    }
+    if v1.is_empty() { v2.into_iter().collect() } else { v1 }
 }
 
 /// Reads what the processes of one group, and of all groups below it, have used.
@@ -103,9 +99,7 @@ impl Gauge {
         Self {
             cpu: find(Kind::has_cpu),
             memory: find(Kind::has_memory),
-            unified: hierarchies
-                .iter()
-                .any(|hierarchy| hierarchy.kind == Kind::Unified),
+            unified: hierarchies.iter().any(|hierarchy| hierarchy.kind == Kind::Unified),
         }
     }
 
@@ -193,10 +187,7 @@ mod tests {
     fn one_tree() {
         let table = "proc /proc proc rw 0 0\n\
                      cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nsdelegate 0 0\n";
-        assert_eq!(
-            mount_and_kind(table),
-            [("/sys/fs/cgroup".to_owned(), Kind::Unified)]
-        );
+        assert_eq!(mount_and_kind(table), [("/sys/fs/cgroup".to_owned(), Kind::Unified)]);
     }
 
     #[test]

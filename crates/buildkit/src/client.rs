@@ -265,9 +265,7 @@ fn ask_heeding(heed: Heed, command: Command) -> Result<String, BuildError> {
             "`{what}` gave no answer within {} s",
             QUESTION.as_secs()
         ))),
-        Cause::Itself if ended.status.success() => {
-            Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
-        }
+        Cause::Itself if ended.status.success() => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
         Cause::Itself => Err(BuildError::Client(format!(
             "`{what}` failed: {}",
             String::from_utf8_lossy(&complaint).trim()
@@ -351,9 +349,7 @@ mod tests {
     fn output_status_and_usage_of_a_run() {
         let mut stderr = Vec::new();
         let ended = run(
-            shell(
-                "echo out; echo err >&2; i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 3",
-            ),
+            shell("echo out; echo err >&2; i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 3"),
             None,
             Heed::First,
             &mut |bytes| stderr.extend_from_slice(bytes),
@@ -381,8 +377,7 @@ mod tests {
         assert_eq!(ended.cause, Cause::TimeLimit);
         let child = String::from_utf8(ended.stdout).unwrap();
         let gone = || {
-            fs_err::read_to_string(format!("/proc/{}/stat", child.trim()))
-                .map_or(true, |stat| stat.contains(") Z "))
+            fs_err::read_to_string(format!("/proc/{}/stat", child.trim())).map_or(true, |stat| stat.contains(") Z "))
         };
         while !gone() {
             std::thread::sleep(TICK);
@@ -401,11 +396,7 @@ mod tests {
     #[test]
     fn a_missing_program_is_named() {
         let error = ask(Command::new("/nonexistent/docker")).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("there is no program `/nonexistent/docker`")
-        );
+        assert!(error.to_string().contains("there is no program `/nonexistent/docker`"));
     }
 
     #[test]

@@ -92,11 +92,7 @@ impl Builder for Found {
         self.builder().info()
     }
 
-    fn build(
-        &self,
-        request: &BuildRequest,
-        on_event: &mut dyn FnMut(BuildEvent),
-    ) -> Result<BuildRecord, BuildError> {
+    fn build(&self, request: &BuildRequest, on_event: &mut dyn FnMut(BuildEvent)) -> Result<BuildRecord, BuildError> {
         self.builder().build(request, on_event)
     }
 
@@ -185,9 +181,7 @@ fn named(client: Client, name: &str, version: &str) -> Result<Found, BuildError>
 
 fn remote(client: Client, address: &str, version: &str) -> Result<Found, BuildError> {
     // In a folder of ours, so that the user's list of builders stays as it is.
-    let folder = tempfile::Builder::new()
-        .prefix("cachemount-builder-")
-        .tempdir()?;
+    let folder = tempfile::Builder::new().prefix("cachemount-builder-").tempdir()?;
     let client = Client {
         config: Some(folder.path().to_owned()),
         builder: Some("cachemount".to_owned()),
@@ -205,9 +199,7 @@ fn remote(client: Client, address: &str, version: &str) -> Result<Found, BuildEr
     let found = match asked {
         Ok(found) if found.running => found,
         Ok(found) => {
-            return Err(unusable(
-                found.error.as_deref().unwrap_or("it does not run"),
-            ));
+            return Err(unusable(found.error.as_deref().unwrap_or("it does not run")));
         }
         Err(BuildError::Interrupted) => return Err(BuildError::Interrupted),
         Err(error) => return Err(unusable(&error.to_string())),
@@ -236,11 +228,7 @@ fn users(mut client: Client, found: Inspected, buildx_version: &str) -> Buildx {
     {
         version = format!("dockerd {}, {version}", engine.trim());
     }
-    let host_address = if of_a_daemon {
-        bridge_address(&client)
-    } else {
-        None
-    };
+    let host_address = if of_a_daemon { bridge_address(&client) } else { None };
     let info = BuilderInfo {
         name: found.name,
         driver: found.driver,
@@ -257,10 +245,7 @@ fn users(mut client: Client, found: Inspected, buildx_version: &str) -> Buildx {
 /// bridge there.
 fn bridge_address(client: &Client) -> Option<String> {
     let mut command = client.docker(&["network", "inspect", "bridge"]);
-    command.args([
-        "--format",
-        "{{range .IPAM.Config}}{{println .Gateway}}{{end}}",
-    ]);
+    command.args(["--format", "{{range .IPAM.Config}}{{println .Gateway}}{{end}}"]);
     let gateways = ask(command).ok()?;
     gateways
         .lines()
@@ -291,11 +276,7 @@ mod tests {
         fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         // Another test's thread may be starting a program right now, which holds our file open for a moment.
         while let Err(error) = std::process::Command::new(&path).output() {
-            assert_eq!(
-                error.kind(),
-                std::io::ErrorKind::ExecutableFileBusy,
-                "{error}"
-            );
+            assert_eq!(error.kind(), std::io::ErrorKind::ExecutableFileBusy, "{error}");
         }
         let discovery = Discovery {
             client: Some(path),
@@ -340,8 +321,7 @@ mod tests {
 
     #[test]
     fn a_client_without_buildx() {
-        let (_folder, discovery) =
-            stand_in("echo \"docker: 'buildx' is not a docker command.\" >&2; exit 1");
+        let (_folder, discovery) = stand_in("echo \"docker: 'buildx' is not a docker command.\" >&2; exit 1");
         let text = failure(&discovery);
         assert!(text.contains("'buildx' is not a docker command"), "{text}");
     }
@@ -350,20 +330,14 @@ mod tests {
     fn a_client_that_is_too_old() {
         let (_folder, discovery) = stand_in("echo github.com/docker/buildx v0.10.5 abc");
         let text = failure(&discovery);
-        assert!(
-            text.contains("buildx 0.10.5 is too old: 0.13 is the first"),
-            "{text}"
-        );
+        assert!(text.contains("buildx 0.10.5 is too old: 0.13 is the first"), "{text}");
     }
 
     #[test]
     fn a_client_that_is_another_program() {
         let (_folder, discovery) = stand_in("echo buildah 1.28.2");
         let text = failure(&discovery);
-        assert!(
-            text.contains("`buildah 1.28.2`, which is no Docker Buildx"),
-            "{text}"
-        );
+        assert!(text.contains("`buildah 1.28.2`, which is no Docker Buildx"), "{text}");
     }
 
     #[test]

@@ -120,8 +120,7 @@ impl PrivateEngine {
         let (driver, version) = match plan.daemon {
             Daemon::Dockerd => {
                 client.host = Some(sockets.address());
-                let engine =
-                    client::ask(client.docker(&["version", "--format", "{{.Server.Version}}"]))?;
+                let engine = client::ask(client.docker(&["version", "--format", "{{.Server.Version}}"]))?;
                 ("docker", format!("dockerd {}", engine.trim()))
             }
             Daemon::Buildkitd => {
@@ -228,11 +227,7 @@ impl Builder for PrivateEngine {
         self.buildx.info()
     }
 
-    fn build(
-        &self,
-        request: &BuildRequest,
-        on_event: &mut dyn FnMut(BuildEvent),
-    ) -> Result<BuildRecord, BuildError> {
+    fn build(&self, request: &BuildRequest, on_event: &mut dyn FnMut(BuildEvent)) -> Result<BuildRecord, BuildError> {
         self.buildx.build(request, on_event)
     }
 
@@ -290,10 +285,7 @@ impl Home {
             return Ok(None);
         }
         // One that has no lock yet is being made.
-        let Ok(lock) = std::fs::File::options()
-            .write(true)
-            .open(folder.join("lock"))
-        else {
+        let Ok(lock) = std::fs::File::options().write(true).open(folder.join("lock")) else {
             return Ok(None);
         };
         match lock.try_lock() {
@@ -332,12 +324,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn run(
-        home: Home,
-        daemon: Daemon,
-        trees: &[cgroup::Hierarchy],
-        address: &str,
-    ) -> Result<Self, BuildError> {
+    fn run(home: Home, daemon: Daemon, trees: &[cgroup::Hierarchy], address: &str) -> Result<Self, BuildError> {
         let trees: Vec<_> = trees
             .iter()
             .map(|tree| tree.mount.to_string_lossy().into_owned())
@@ -356,11 +343,7 @@ impl Supervisor {
         Self::spawn(home, "teardown", |_, _| {})?.stop()
     }
 
-    fn spawn(
-        mut home: Home,
-        verb: &str,
-        adjust: impl FnOnce(&mut Command, &Home),
-    ) -> Result<Self, BuildError> {
+    fn spawn(mut home: Home, verb: &str, adjust: impl FnOnce(&mut Command, &Home)) -> Result<Self, BuildError> {
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", SUPERVISE, "supervise.sh", verb])

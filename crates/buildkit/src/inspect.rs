@@ -108,10 +108,7 @@ mod tests {
     #[test]
     fn versions() {
         let cases = [
-            (
-                "github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3",
-                Some((0, 13)),
-            ),
+            ("github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3", Some((0, 13))),
             ("github.com/docker/buildx v0.36.1 abc\n", Some((0, 36))),
             ("github.com/docker/buildx v1.0-rc1 abc", Some((1, 0))),
             ("buildah 1.28.2 (image-spec 1.1.0)", None),

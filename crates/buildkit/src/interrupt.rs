@@ -33,9 +33,7 @@ pub fn install() -> Result<(), std::io::Error> {
     });
     match FAILURE.get() {
         None => Ok(()),
-        Some(text) => Err(std::io::Error::other(format!(
-            "cannot listen for Ctrl-C: {text}"
-        ))),
+        Some(text) => Err(std::io::Error::other(format!("cannot listen for Ctrl-C: {text}"))),
     }
 }
 

@@ -19,8 +19,8 @@ pub mod scripted;
 mod usage;
 
 pub use builder::{
-    BuildEvent, BuildRecord, BuildRequest, Builder, BuilderInfo, BuilderUsage, ClientUsage,
-    MountRecord, Output, StepRecord,
+    BuildEvent, BuildRecord, BuildRequest, Builder, BuilderInfo, BuilderUsage, ClientUsage, MountRecord, Output,
+    StepRecord,
 };
 pub use buildx::Buildx;
 pub use discover::{Choice, Discovery, Found, discover};

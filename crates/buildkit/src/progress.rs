@@ -45,21 +45,13 @@ impl Progress {
 
     /// Takes the next bytes of the stream, cut anywhere, and reports what they say.
     pub fn feed(&mut self, bytes: &[u8], on_event: &mut dyn FnMut(BuildEvent)) {
-        let Self {
-            decoder,
-            steps,
-            text,
-        } = self;
+        let Self { decoder, steps, text } = self;
         decoder.feed(bytes, &mut |piece| take(steps, text, piece, on_event));
     }
 
     /// Ends the stream.
     pub fn finish(mut self, on_event: &mut dyn FnMut(BuildEvent)) -> Followed {
-        let Self {
-            decoder,
-            steps,
-            text,
-        } = &mut self;
+        let Self { decoder, steps, text } = &mut self;
         decoder.finish(&mut |piece| take(steps, text, piece, on_event));
         Followed {
             running: self.steps.running(),
@@ -69,12 +61,7 @@ impl Progress {
     }
 }
 
-fn take(
-    steps: &mut Steps,
-    text: &mut Vec<String>,
-    piece: Piece<'_>,
-    on_event: &mut dyn FnMut(BuildEvent),
-) {
+fn take(steps: &mut Steps, text: &mut Vec<String>, piece: Piece<'_>, on_event: &mut dyn FnMut(BuildEvent)) {
     match piece {
         Piece::Object(bytes) => match serde_json::from_slice::<Status>(bytes) {
             Ok(status) => steps.apply(status, on_event),
@@ -146,11 +133,7 @@ mod tests {
         let (followed, events) = follow(&[BUILT]);
         assert_eq!(followed.text, Vec::<String>::new());
         assert_eq!(followed.running, Vec::<String>::new());
-        let names: Vec<_> = followed
-            .steps
-            .iter()
-            .map(|step| step.name.as_str())
-            .collect();
+        let names: Vec<_> = followed.steps.iter().map(|step| step.name.as_str()).collect();
         assert_eq!(
             names,
             [
@@ -168,9 +151,7 @@ mod tests {
         assert!(run.ran && !run.cached && run.error.is_none());
         assert_eq!(run.log, "1\n1\n");
         assert!(run.seconds.unwrap() > 0.0 && run.started.unwrap() > 0.0);
-        assert!(events.contains(&BuildEvent::StepStarted {
-            name: run.name.clone()
-        }));
+        assert!(events.contains(&BuildEvent::StepStarted { name: run.name.clone() }));
         assert!(events.contains(&BuildEvent::StepEnded {
             name: run.name.clone(),
             cached: false
@@ -182,10 +163,7 @@ mod tests {
         let (followed, _) = follow(&[BUILT]);
         // Recorded: 05.164658517 to 05.164711946 and 05.164803542 to 05.176616987.
         let seconds = step(&followed, "load build definition").seconds.unwrap();
-        assert!(
-            (seconds - (0.000_053_429 + 0.011_813_445)).abs() < 1e-9,
-            "{seconds}"
-        );
+        assert!((seconds - (0.000_053_429 + 0.011_813_445)).abs() < 1e-9, "{seconds}");
     }
 
     #[test]
@@ -210,13 +188,7 @@ mod tests {
         assert!(failed.error.as_deref().unwrap().ends_with("exit code: 7"));
         assert!(step(&followed, "echo before").ran);
         assert_eq!(followed.text[0], "Dockerfile.fail:4");
-        assert!(
-            followed
-                .text
-                .last()
-                .unwrap()
-                .starts_with("ERROR: failed to solve")
-        );
+        assert!(followed.text.last().unwrap().starts_with("ERROR: failed to solve"));
     }
 
     #[test]
@@ -264,9 +236,6 @@ mod tests {
         let stream = b"{oops\n{\"vertexes\": 7}\n{\"a\": \"b\n{\"vertexes\":[{\"digest\":\"d\",\"name\":\"n\"}]}\nlast";
         let (followed, _) = follow(&[stream]);
         assert_eq!(followed.steps.len(), 1);
-        assert_eq!(
-            followed.text,
-            ["{oops", "{\"vertexes\": 7}", "{\"a\": \"b", "last"]
-        );
+        assert_eq!(followed.text, ["{oops", "{\"vertexes\": 7}", "{\"a\": \"b", "last"]);
     }
 }

@@ -41,9 +41,7 @@ impl fmt::Debug for Scripted {
 
 impl Scripted {
     /// Every build's result comes from the closure.
-    pub fn new(
-        play: impl FnMut(&BuildRequest) -> Result<BuildRecord, BuildError> + Send + 'static,
-    ) -> Self {
+    pub fn new(play: impl FnMut(&BuildRequest) -> Result<BuildRecord, BuildError> + Send + 'static) -> Self {
         Self {
             info: BuilderInfo {
                 name: "scripted".to_owned(),
@@ -111,11 +109,7 @@ impl Builder for Scripted {
         self.info.clone()
     }
 
-    fn build(
-        &self,
-        request: &BuildRequest,
-        on_event: &mut dyn FnMut(BuildEvent),
-    ) -> Result<BuildRecord, BuildError> {
+    fn build(&self, request: &BuildRequest, on_event: &mut dyn FnMut(BuildEvent)) -> Result<BuildRecord, BuildError> {
         self.note(Call::Build(Box::new(request.clone())));
         let outcome = (lock(&self.play))(request);
         let record = match &outcome {
@@ -198,11 +192,7 @@ mod tests {
             target: Some(target.into()),
             ..BuildRequest::default()
         };
-        assert!(
-            builder
-                .build(&request("a"), &mut |event| events.push(event))
-                .is_ok()
-        );
+        assert!(builder.build(&request("a"), &mut |event| events.push(event)).is_ok());
         assert_eq!(builder.prune_mounts("ns").unwrap(), 5);
         assert!(builder.mounts("ns").unwrap().is_empty());
         let mut ignore = |_| {};
@@ -221,9 +211,6 @@ mod tests {
                 Call::Prune(namespace) => format!("prune {namespace}"),
             })
             .collect();
-        assert_eq!(
-            order,
-            ["build a", "prune ns", "mounts ns", "build b", "build c"]
-        );
+        assert_eq!(order, ["build a", "prune ns", "mounts ns", "build b", "build c"]);
     }
 }

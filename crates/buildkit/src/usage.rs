@@ -91,26 +91,11 @@ mod tests {
     #[test]
     fn only_the_namespace_itself_belongs() {
         let cases = [
-            (
-                "cached mount /c from exec /bin/sh -c x with id \"ns//c\"",
-                true,
-            ),
-            (
-                "cached mount /c from exec /bin/sh -c x with id \"ns/apt\"",
-                true,
-            ),
-            (
-                "cached mount /c from exec /bin/sh -c x with id \"ns2/apt\"",
-                false,
-            ),
-            (
-                "cached mount /c from exec /bin/sh -c x with id \"/ns/apt\"",
-                false,
-            ),
-            (
-                "cached mount /c from exec echo with id \"ns/a\" with id \"/b\"",
-                false,
-            ),
+            ("cached mount /c from exec /bin/sh -c x with id \"ns//c\"", true),
+            ("cached mount /c from exec /bin/sh -c x with id \"ns/apt\"", true),
+            ("cached mount /c from exec /bin/sh -c x with id \"ns2/apt\"", false),
+            ("cached mount /c from exec /bin/sh -c x with id \"/ns/apt\"", false),
+            ("cached mount /c from exec echo with id \"ns/a\" with id \"/b\"", false),
             ("cached mount /c from exec /bin/sh -c x", false),
         ];
         for (description, expected) in cases {

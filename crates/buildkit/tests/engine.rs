@@ -7,15 +7,13 @@ mod support;
 use std::os::unix::fs::PermissionsExt;
 
 use cachemount_buildkit::{
-    BuildError, BuildEvent, BuildRequest, Builder, Choice, Discovery, Output, PrivateEngine,
-    discover,
+    BuildError, BuildEvent, BuildRequest, Builder, Choice, Discovery, Output, PrivateEngine, discover,
 };
 use fs_err as fs;
 
 use support::{Context, Traces, build, engine, skipped, step};
 
-const COUNT: &str =
-    "RUN --mount=type=cache,target=/c echo $BUST >>/c/log; cat /c/log\nRUN echo after";
+const COUNT: &str = "RUN --mount=type=cache,target=/c echo $BUST >>/c/log; cat /c/log\nRUN echo after";
 
 #[test]
 fn a_cache_mount_keeps_its_content_between_builds() {
@@ -48,10 +46,7 @@ fn cached_and_run_steps_are_told_apart() {
     for part in ["COPY rootfs", "target=/c", "RUN echo after"] {
         let step = step(&cold, part);
         assert!(step.ran && !step.cached, "{step:?}");
-        assert!(
-            step.seconds.unwrap() > 0.0 && step.started.is_some(),
-            "{step:?}"
-        );
+        assert!(step.seconds.unwrap() > 0.0 && step.started.is_some(), "{step:?}");
         assert!(events.contains(&BuildEvent::StepStarted {
             name: step.name.clone()
         }));
@@ -121,9 +116,7 @@ fn a_failing_step_is_named_with_the_end_of_its_output() {
     }
     let engine = engine();
     let context = Context::new("RUN echo fine\nRUN echo this goes wrong; exit 7");
-    let Err(BuildError::Failed { message, record }) =
-        engine.build(&context.request("a", "1"), &mut |_| {})
-    else {
+    let Err(BuildError::Failed { message, record }) = engine.build(&context.request("a", "1"), &mut |_| {}) else {
         panic!("no failed build");
     };
     assert!(
@@ -131,10 +124,7 @@ fn a_failing_step_is_named_with_the_end_of_its_output() {
         "{message}"
     );
     assert!(message.contains("exit code: 7\n"), "{message}");
-    assert!(
-        message.ends_with("its output:\n    this goes wrong"),
-        "{message}"
-    );
+    assert!(message.ends_with("its output:\n    this goes wrong"), "{message}");
     assert!(step(&record, "RUN echo fine").ran);
     let failed = step(&record, "this goes wrong");
     assert!(!failed.ran && failed.error.is_some());
@@ -147,9 +137,7 @@ fn what_the_builder_refuses_is_quoted() {
     }
     let engine = engine();
     let context = Context::new("RUNN nonsense");
-    let error = engine
-        .build(&context.request("a", "1"), &mut |_| {})
-        .unwrap_err();
+    let error = engine.build(&context.request("a", "1"), &mut |_| {}).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("unknown instruction: RUNN"), "{text}");
 }
@@ -167,15 +155,9 @@ fn usage_of_the_steps_is_the_builders_not_the_clients() {
     let record = build(&engine, &context.request("a", "1"));
     let builder = record.builder.unwrap();
     let seconds = step(&record, "RUN head").seconds.unwrap();
-    assert!(
-        builder.cpu_seconds > 0.5 * seconds,
-        "{builder:?} in {seconds} s"
-    );
+    assert!(builder.cpu_seconds > 0.5 * seconds, "{builder:?} in {seconds} s");
     let client = record.client;
-    assert!(
-        client.user_seconds + client.system_seconds > 0.0,
-        "{client:?}"
-    );
+    assert!(client.user_seconds + client.system_seconds > 0.0, "{client:?}");
     assert!(client.peak_rss_bytes.unwrap() > 1_000_000, "{client:?}");
     // The second build finds everything in the layer cache.
     let cached = build(&engine, &context.request("a", "1")).builder.unwrap();
@@ -195,8 +177,7 @@ fn usage_of_the_steps_is_the_builders_not_the_clients() {
 
 /// Kernels can be booted without it; only the one tree of v2 says so.
 fn memory_is_accounted() -> bool {
-    fs::read_to_string("/sys/fs/cgroup/cgroup.controllers")
-        .map_or(true, |controllers| controllers.contains("memory"))
+    fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").map_or(true, |controllers| controllers.contains("memory"))
 }
 
 #[test]
@@ -205,8 +186,7 @@ fn images_and_files_are_exported_and_images_loaded() {
         return;
     }
     let engine = engine();
-    let context =
-        Context::new("RUN echo $BUST >/made && mkdir /folder && echo x >'/folder/a b'\nLABEL a=b");
+    let context = Context::new("RUN echo $BUST >/made && mkdir /folder && echo x >'/folder/a b'\nLABEL a=b");
     let out = tempfile::tempdir().unwrap();
     let archive = out.path().join("image, with comma.tar");
     let record = build(
@@ -233,10 +213,7 @@ fn images_and_files_are_exported_and_images_loaded() {
         },
     );
     assert_eq!(fs::read_to_string(folder.join("made")).unwrap(), "1\n");
-    assert_eq!(
-        fs::read_to_string(folder.join("folder/a b")).unwrap(),
-        "x\n"
-    );
+    assert_eq!(fs::read_to_string(folder.join("folder/a b")).unwrap(), "x\n");
 
     // The image has gone from the engine's store, and comes back from the archive.
     let image = |engine: &PrivateEngine| {
@@ -261,9 +238,7 @@ fn images_and_files_are_exported_and_images_loaded() {
     );
     assert_eq!(image(&engine), loaded);
 
-    let error = engine
-        .load_images(&[out.path().join("no such file")])
-        .unwrap_err();
+    let error = engine.load_images(&[out.path().join("no such file")]).unwrap_err();
     assert!(error.to_string().contains("no such file"), "{error}");
 }
 
@@ -331,11 +306,7 @@ fn a_docker_that_is_there_is_used_as_it_is() {
     fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
     // Another test's thread may be starting a program right now, which holds our file open for a moment.
     while let Err(error) = std::process::Command::new(&docker).output() {
-        assert_eq!(
-            error.kind(),
-            std::io::ErrorKind::ExecutableFileBusy,
-            "{error}"
-        );
+        assert_eq!(error.kind(), std::io::ErrorKind::ExecutableFileBusy, "{error}");
     }
     let discovery = Discovery {
         client: Some(docker),
@@ -344,23 +315,14 @@ fn a_docker_that_is_there_is_used_as_it_is() {
     let found = discover(&discovery).unwrap();
     assert!(found.private().is_none());
     let info = found.info();
-    assert_eq!(
-        (info.name.as_str(), info.driver.as_str()),
-        ("default", "docker")
-    );
+    assert_eq!((info.name.as_str(), info.driver.as_str()), ("default", "docker"));
     assert!(info.local && info.version.contains("dockerd "), "{info:?}");
     // The bridge's address, at which steps reach us.
-    assert!(
-        info.host_address.as_deref().unwrap().starts_with("198."),
-        "{info:?}"
-    );
+    assert!(info.host_address.as_deref().unwrap().starts_with("198."), "{info:?}");
     let context = Context::new(COUNT);
     let record = build(&found, &context.request("a", "1"));
     assert!(step(&record, "target=/c").ran);
-    assert_eq!(
-        record.builder, None,
-        "whose processes they are cannot be told"
-    );
+    assert_eq!(record.builder, None, "whose processes they are cannot be told");
     assert_eq!(found.mounts("a").unwrap().len(), 1);
     found.prune_mounts("a").unwrap();
 
@@ -376,10 +338,7 @@ fn a_docker_that_is_there_is_used_as_it_is() {
         ..discovery
     };
     let text = discover(&nowhere).unwrap_err().to_string();
-    assert!(
-        text.contains("nothing that builds answers at unix://"),
-        "{text}"
-    );
+    assert!(text.contains("nothing that builds answers at unix://"), "{text}");
 }
 
 #[test]

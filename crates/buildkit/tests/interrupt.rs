@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use cachemount_buildkit::{
-    BuildError, BuildEvent, Builder, EngineOptions, PrivateEngine, interrupt,
-};
+use cachemount_buildkit::{BuildError, BuildEvent, Builder, EngineOptions, PrivateEngine, interrupt};
 use fs_err as fs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -31,9 +29,7 @@ fn second_run_builds_until_interrupted() {
     };
     interrupt::install().unwrap();
     let engine = engine();
-    let context = Context::new(
-        "RUN --mount=type=cache,target=/c echo $BUST >/c/x; while true; do sleep 1; done",
-    );
+    let context = Context::new("RUN --mount=type=cache,target=/c echo $BUST >/c/x; while true; do sleep 1; done");
     let folder = engine.folder().display().to_string();
     let error = engine
         .build(&context.request("a", "1"), &mut |event| {
@@ -68,11 +64,7 @@ impl SecondRun {
         let folder = tempfile::tempdir().unwrap();
         let report = folder.path().join("report");
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "second_run_builds_until_interrupted",
-                "--nocapture",
-            ])
+            .args(["--exact", "second_run_builds_until_interrupted", "--nocapture"])
             .env(REPORT, &report)
             .stdin(Stdio::null())
             .spawn()
@@ -165,11 +157,7 @@ fn what_a_killed_supervisor_left_is_swept() {
     };
     let engine = PrivateEngine::start(&options).unwrap();
     let traces = Traces::of(engine.folder());
-    assert_eq!(
-        PrivateEngine::sweep_stale(&options).unwrap(),
-        0,
-        "it is in use"
-    );
+    assert_eq!(PrivateEngine::sweep_stale(&options).unwrap(), 0, "it is in use");
     kill_supervisor(engine.folder());
     assert!(!traces.present().is_empty());
     assert_eq!(PrivateEngine::sweep_stale(&options).unwrap(), 1);
@@ -222,14 +210,8 @@ fn a_daemon_that_dies_is_not_a_failed_step() {
     let text = killed_in_the_middle(&engine, |_| {
         process(|_, name, arguments| name == "dockerd" && arguments.contains(&folder))
     });
-    assert!(
-        text.contains("the connection to the builder was lost"),
-        "{text}"
-    );
-    assert!(
-        text.contains("while step `[stage-1 1/1] RUN echo half way;"),
-        "{text}"
-    );
+    assert!(text.contains("the connection to the builder was lost"), "{text}");
+    assert!(text.contains("while step `[stage-1 1/1] RUN echo half way;"), "{text}");
     let traces = Traces::of(engine.folder());
     engine.stop().unwrap();
     assert_eq!(traces.present(), Vec::<String>::new());
@@ -246,10 +228,7 @@ fn a_client_that_dies_names_the_step() {
         process(|_, name, arguments| name == "docker" && arguments.contains(&path))
     });
     assert!(text.contains("the client was killed by signal 9"), "{text}");
-    assert!(
-        text.contains("while step `[stage-1 1/1] RUN echo half way;"),
-        "{text}"
-    );
+    assert!(text.contains("while step `[stage-1 1/1] RUN echo half way;"), "{text}");
 }
 
 #[test]
@@ -259,13 +238,9 @@ fn a_build_over_its_time_limit_is_ended() {
     }
     let engine = engine().with_time_limit(Duration::from_secs(2));
     let context = Context::new("RUN while true; do sleep 1; done");
-    let error = engine
-        .build(&context.request("a", "1"), &mut |_| {})
-        .unwrap_err();
+    let error = engine.build(&context.request("a", "1"), &mut |_| {}).unwrap_err();
     assert!(
-        error
-            .to_string()
-            .contains("the build did not end within 2 s"),
+        error.to_string().contains("the build did not end within 2 s"),
         "{error}"
     );
     // The engine goes on.

@@ -41,10 +41,7 @@ const TABLE: &[(Pattern, Kind)] = &[
     (Pattern::NameEnd(".lock"), Kind::Bookkeeping),
     (Pattern::Name("CACHEDIR.TAG"), Kind::Bookkeeping),
     (Pattern::Inside("_logs"), Kind::Bookkeeping),
-    (
-        Pattern::Name("_update-notifier-last-checked"),
-        Kind::Bookkeeping,
-    ),
+    (Pattern::Name("_update-notifier-last-checked"), Kind::Bookkeeping),
     // apt's two memory-mapped package tables: tens of megabytes, made anew from the lists whenever those changed.
     (Pattern::Name("pkgcache.bin"), Kind::Derived),
     (Pattern::Name("srcpkgcache.bin"), Kind::Derived),
@@ -85,9 +82,7 @@ pub fn kind_of_path(path: &[u8]) -> Kind {
             Pattern::Name(want) => name == want.as_bytes(),
             Pattern::NameEnd(want) => name.ends_with(want.as_bytes()),
             Pattern::Inside(want) => parts.iter().any(|part| part == &want.as_bytes()),
-            Pattern::InsideBegin(want) => {
-                parts.iter().any(|part| part.starts_with(want.as_bytes()))
-            }
+            Pattern::InsideBegin(want) => parts.iter().any(|part| part.starts_with(want.as_bytes())),
         })
         .map_or(Kind::Payload, |&(_, kind)| kind)
 }
@@ -107,10 +102,7 @@ mod tests {
             ("simple-v16/pypi/numpy.rkyv", Kind::Index),
             ("wheels-v5/pypi/numpy/x.msgpack", Kind::Payload),
             ("host_debian_dists_trixie_InRelease", Kind::Index),
-            (
-                "host_debian_dists_trixie_main_binary-amd64_Packages.lz4",
-                Kind::Index,
-            ),
+            ("host_debian_dists_trixie_main_binary-amd64_Packages.lz4", Kind::Index),
             ("_logs/2026-debug-0.log", Kind::Bookkeeping),
             ("srcpkgcache.bin", Kind::Derived),
             ("block.rs", Kind::Payload),

@@ -136,10 +136,7 @@ impl Listing {
     ///
     /// File names need not be UTF-8, hence bytes. Text behind the last line is refused.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
-        let mut lines = Lines {
-            rest: text,
-            line: 0,
-        };
+        let mut lines = Lines { rest: text, line: 0 };
         let first = lines.next_line().map_err(|_| ParseError::NotAListing)?;
         let version = first
             .strip_prefix(MAGIC.as_bytes())
@@ -163,9 +160,7 @@ impl Listing {
         };
         let reset = match lines.header("reset")? {
             b"none" => None,
-            moment => {
-                Some(number(moment).ok_or(lines.error("`reset` is neither `none` nor a number"))?)
-            }
+            moment => Some(number(moment).ok_or(lines.error("`reset` is neither `none` nor a number"))?),
         };
         let mut entries = BTreeMap::new();
         while !lines.at_end_mark() {
@@ -191,15 +186,9 @@ impl Listing {
     /// The listing as the script would have written it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let atime = if self.atime == Atime::Works {
-            "works"
-        } else {
-            "frozen"
-        };
+        let atime = if self.atime == Atime::Works { "works" } else { "frozen" };
         let copies = if self.copies_seen { "seen" } else { "unseen" };
-        let reset = self
-            .reset
-            .map_or("none".to_owned(), |moment| moment.to_string());
+        let reset = self.reset.map_or("none".to_owned(), |moment| moment.to_string());
         let mut out = format!(
             "{MAGIC} {VERSION}\nstarted {}\natime {atime}\ncopies {copies}\nreset {reset}\n",
             self.started
@@ -251,10 +240,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn error(&self, what: &'static str) -> ParseError {
-        ParseError::Line {
-            line: self.line,
-            what,
-        }
+        ParseError::Line { line: self.line, what }
     }
 
     fn next_line(&mut self) -> Result<&'a [u8], ParseError> {

@@ -146,11 +146,7 @@ pub fn served(before: &Listing, after: &Listing) -> Served {
 ///
 /// `classify` gets a path relative to the mount.
 #[must_use]
-pub fn served_by(
-    before: &Listing,
-    after: &Listing,
-    classify: impl Fn(&[u8], &Entry) -> Kind,
-) -> Served {
+pub fn served_by(before: &Listing, after: &Listing, classify: impl Fn(&[u8], &Entry) -> Kind) -> Served {
     let reset = before.reset.filter(|_| before.atime == Atime::Works);
     let mut by_kind: BTreeMap<Kind, KindTotals> = BTreeMap::new();
     let mut walked = (0, 0);
@@ -181,10 +177,7 @@ pub fn served_by(
             continue;
         }
         let read = reset.is_some_and(|reset| new.atime != reset);
-        let copied = !read
-            && reset.is_some()
-            && !before.copies_seen
-            && directory_was_read(path, before, after);
+        let copied = !read && reset.is_some() && !before.copies_seen && directory_was_read(path, before, after);
         if read || copied {
             totals.served_files += 1;
             totals.served_bytes += new.size;
@@ -217,13 +210,8 @@ pub fn served_by(
         removed_files: removed.0,
         removed_bytes: removed.1,
         needed_bytes,
-        share: (reset.is_some() && needed_bytes > 0)
-            .then(|| served_bytes as f64 / needed_bytes as f64),
-        atime: if reset.is_some() {
-            Atime::Works
-        } else {
-            Atime::Frozen
-        },
+        share: (reset.is_some() && needed_bytes > 0).then(|| served_bytes as f64 / needed_bytes as f64),
+        atime: if reset.is_some() { Atime::Works } else { Atime::Frozen },
         copies_seen: before.copies_seen,
         by_kind,
     }

@@ -15,10 +15,8 @@ fn parse(body: &str) -> Result<Listing, ParseError> {
 
 #[test]
 fn reads_a_listing() {
-    let listing = parse(
-        "41ed 4096 1 2 3 0 0 .//\n81a4 12 1 2 3 1000 1001 ./a b\nc//\na1ff 3 1 2 3 0 0 ./link//\nend\n",
-    )
-    .unwrap();
+    let listing =
+        parse("41ed 4096 1 2 3 0 0 .//\n81a4 12 1 2 3 1000 1001 ./a b\nc//\na1ff 3 1 2 3 0 0 ./link//\nend\n").unwrap();
     assert_eq!(listing.files(), 1);
     assert_eq!(listing.total_bytes(), 12);
     let entry = &listing.entries[&b"a b\nc"[..]];
@@ -34,24 +32,15 @@ fn errors_name_their_line() {
         other => panic!("{other:?}"),
     };
     assert_eq!(line("nonsense//\nend\n"), 6);
-    assert_eq!(
-        line("81a4 1 1 1 1 0 0 ./x\ny//\n81a4 x 1 1 1 0 0 ./z//\nend\n"),
-        8
-    );
+    assert_eq!(line("81a4 1 1 1 1 0 0 ./x\ny//\n81a4 x 1 1 1 0 0 ./z//\nend\n"), 8);
     assert_eq!(line("81a4 1 1 1 1 0 0 x//\nend\n"), 6);
-    assert_eq!(
-        line("81a4 1 1 1 1 0 0 ./x//\n81a4 1 1 1 1 0 0 ./x//\nend\n"),
-        7
-    );
+    assert_eq!(line("81a4 1 1 1 1 0 0 ./x//\n81a4 1 1 1 1 0 0 ./x//\nend\n"), 7);
     assert_eq!(line("end\nmore\n"), 7);
     assert_eq!(
         parse("81a4 1 1 1 1 0 0 ./x//\n"),
         Err(ParseError::Truncated { line: 6 })
     );
-    assert_eq!(
-        parse("81a4 1 1 1 1 0 0 ./x"),
-        Err(ParseError::Truncated { line: 5 })
-    );
+    assert_eq!(parse("81a4 1 1 1 1 0 0 ./x"), Err(ParseError::Truncated { line: 5 }));
     assert_eq!(Listing::parse(b""), Err(ParseError::NotAListing));
     assert_eq!(Listing::parse(b"total 4\n"), Err(ParseError::NotAListing));
     assert_eq!(
@@ -72,23 +61,17 @@ fn path() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
-    (
-        any::<u32>(),
-        any::<u64>(),
-        any::<[i64; 3]>(),
-        any::<[u32; 2]>(),
+    (any::<u32>(), any::<u64>(), any::<[i64; 3]>(), any::<[u32; 2]>()).prop_map(
+        |(raw_mode, size, [mtime, atime, ctime], [uid, gid])| Entry {
+            raw_mode,
+            size,
+            mtime,
+            atime,
+            ctime,
+            uid,
+            gid,
+        },
     )
-        .prop_map(
-            |(raw_mode, size, [mtime, atime, ctime], [uid, gid])| Entry {
-                raw_mode,
-                size,
-                mtime,
-                atime,
-                ctime,
-                uid,
-                gid,
-            },
-        )
 }
 
 fn listing() -> impl Strategy<Value = Listing> {

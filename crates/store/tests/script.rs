@@ -27,9 +27,7 @@ impl Shell {
         }];
         if let Some(busybox) = busybox() {
             let applets = tempfile::tempdir().unwrap();
-            for applet in [
-                "sh", "find", "stat", "touch", "cat", "date", "sleep", "rm", "cp",
-            ] {
+            for applet in ["sh", "find", "stat", "touch", "cat", "date", "sleep", "rm", "cp"] {
                 symlink(&busybox, applets.path().join(applet)).unwrap();
             }
             shells.push(Self {
@@ -74,10 +72,7 @@ fn busybox() -> Option<PathBuf> {
 }
 
 fn mount() -> tempfile::TempDir {
-    let dir = tempfile::Builder::new()
-        .prefix("it's a mount ")
-        .tempdir()
-        .unwrap();
+    let dir = tempfile::Builder::new().prefix("it's a mount ").tempdir().unwrap();
     let at = |name: &[u8]| dir.path().join(OsStr::from_bytes(name));
     fs_err::create_dir_all(at(b"sub dir/deep")).unwrap();
     fs_err::write(at(b"plain"), "12345").unwrap();
@@ -131,10 +126,7 @@ fn lists_every_file_as_it_is() {
             (meta.ctime(), meta.uid(), meta.gid())
         );
         assert_eq!(listing.entries[&b"link"[..]].file_type(), FileType::Symlink);
-        assert_eq!(
-            listing.entries[&b"sub dir"[..]].file_type(),
-            FileType::Directory
-        );
+        assert_eq!(listing.entries[&b"sub dir"[..]].file_type(), FileType::Directory);
         assert_eq!(listing.reset, None);
     }
 }
@@ -158,12 +150,7 @@ fn a_read_after_the_reset_shows() {
         let mtime = |name: &str| fs_err::metadata(dir.path().join(name)).unwrap().mtime();
         let kept = mtime("plain");
         let before = shell.list(dir.path(), true);
-        assert_eq!(
-            mtime("plain"),
-            kept,
-            "{}: the content's time stays",
-            shell.name
-        );
+        assert_eq!(mtime("plain"), kept, "{}: the content's time stays", shell.name);
         if before.atime == Atime::Frozen {
             assert_eq!(before.reset, None);
             continue;
@@ -174,9 +161,7 @@ fn a_read_after_the_reset_shows() {
             RESET_MOMENT
         );
         assert_eq!(
-            fs_err::metadata(dir.path().join("sub dir/deep"))
-                .unwrap()
-                .atime(),
+            fs_err::metadata(dir.path().join("sub dir/deep")).unwrap().atime(),
             RESET_MOMENT
         );
 
@@ -186,12 +171,7 @@ fn a_read_after_the_reset_shows() {
         fs_err::remove_file(dir.path().join("-n")).unwrap();
         let after = shell.list(dir.path(), false);
         let served = served(&before, &after);
-        assert_eq!(
-            (served.served_files, served.served_bytes),
-            (1, 3),
-            "{}",
-            shell.name
-        );
+        assert_eq!((served.served_files, served.served_bytes), (1, 3), "{}", shell.name);
         assert_eq!((served.added_files, served.added_bytes), (1, 7));
         assert_eq!((served.removed_files, served.removed_bytes), (1, 1));
         assert_eq!(served.share, Some(0.3));
@@ -207,12 +187,7 @@ fn a_directory_read_by_the_build_shows_and_one_read_by_the_listing_does_not() {
         if before.atime == Atime::Frozen {
             continue;
         }
-        assert!(
-            fs_err::read_dir(dir.path().join("sub dir/deep"))
-                .unwrap()
-                .count()
-                > 0
-        );
+        assert!(fs_err::read_dir(dir.path().join("sub dir/deep")).unwrap().count() > 0);
         let after = shell.list(dir.path(), false);
         let read = |name: &[u8]| {
             let atime = after.entries[name].atime;

@@ -148,12 +148,7 @@ fn without_access_times_nothing_is_claimed_but_emptiness() {
     let full = frozen(&[("a", file(5, BUILD))]);
     let result = served(&full, &full);
     assert_eq!(
-        (
-            result.atime,
-            result.share,
-            result.served_files,
-            result.dead_reason()
-        ),
+        (result.atime, result.share, result.served_files, result.dead_reason()),
         (Atime::Frozen, None, 0, None)
     );
     let empty = frozen(&[("lock", file(5, BUILD))]);

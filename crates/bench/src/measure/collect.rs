@@ -13,12 +13,7 @@ use crate::summary::{Figures, Summary};
 
 impl Bench<'_> {
     /// Puts together what a run found; the summary is still to be derived.
-    pub(super) fn collect(
-        &self,
-        mut found: Found,
-        check_networks: Vec<Network>,
-        environment: Environment,
-    ) -> Results {
+    pub(super) fn collect(&self, mut found: Found, check_networks: Vec<Network>, environment: Environment) -> Results {
         let settings = Settings {
             runs: self.options.runs,
             cold_runs: self.options.cold_runs,
@@ -72,11 +67,7 @@ impl Bench<'_> {
             interrupted: false,
             environment,
             settings,
-            variants: self
-                .variants
-                .iter()
-                .map(|variant| variant.name.clone())
-                .collect(),
+            variants: self.variants.iter().map(|variant| variant.name.clone()).collect(),
             changes: Vec::new(),
             scenarios,
             mounts: self.mount_results(&mut found),

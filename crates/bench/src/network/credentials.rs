@@ -95,10 +95,7 @@ mod tests {
             assert_eq!(base64(plain.as_bytes()), encoded);
         }
         // RFC 7617, section 2.
-        assert_eq!(
-            base64(b"Aladdin:open sesame"),
-            "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
-        );
+        assert_eq!(base64(b"Aladdin:open sesame"), "QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
     }
 
     #[test]

@@ -66,13 +66,8 @@ pub(super) enum DialError {
 }
 
 /// Connects to the first of the host's addresses that answers.
-pub(super) async fn connect(
-    target: &Target,
-    loopback: LoopbackTargets,
-) -> Result<TcpStream, DialError> {
-    let mut addresses: Vec<SocketAddr> = lookup_host((target.host.as_str(), target.port))
-        .await?
-        .collect();
+pub(super) async fn connect(target: &Target, loopback: LoopbackTargets) -> Result<TcpStream, DialError> {
+    let mut addresses: Vec<SocketAddr> = lookup_host((target.host.as_str(), target.port)).await?.collect();
     if loopback == LoopbackTargets::Refuse {
         addresses.retain(|address| !is_this_machine(address.ip()));
         if addresses.is_empty() {
@@ -83,10 +78,7 @@ pub(super) async fn connect(
 }
 
 /// Opens a tunnel through another proxy.
-pub(super) async fn tunnel_through(
-    parent: &Parent,
-    target: &Target,
-) -> Result<TcpStream, DialError> {
+pub(super) async fn tunnel_through(parent: &Parent, target: &Target) -> Result<TcpStream, DialError> {
     let mut stream = connect_to_parent(parent).await?;
     let authority = target.authority();
     let mut head = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
@@ -114,9 +106,7 @@ pub(super) async fn tunnel_through(
 
 /// Connects to another proxy.
 pub(super) async fn connect_to_parent(parent: &Parent) -> Result<TcpStream, DialError> {
-    let addresses: Vec<SocketAddr> = lookup_host((parent.host.as_str(), parent.port))
-        .await?
-        .collect();
+    let addresses: Vec<SocketAddr> = lookup_host((parent.host.as_str(), parent.port)).await?.collect();
     Ok(connect_to_any(&addresses).await?)
 }
 

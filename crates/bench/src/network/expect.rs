@@ -17,12 +17,7 @@ use super::Network;
 /// `None` where `from` leaves the bandwidth as it is: how much of the time was download is then
 /// not known.
 #[must_use]
-pub fn predict_seconds(
-    measured_seconds: f64,
-    bytes: u64,
-    from: Network,
-    to_bits_per_second: u64,
-) -> Option<f64> {
+pub fn predict_seconds(measured_seconds: f64, bytes: u64, from: Network, to_bits_per_second: u64) -> Option<f64> {
     let bits = bytes as f64 * 8.0;
     let downloading = bits / from.bits_per_second? as f64;
     let working = (measured_seconds - downloading).max(0.0);

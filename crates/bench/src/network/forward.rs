@@ -151,9 +151,7 @@ impl Client {
 
     async fn forward(&self, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
         if request.uri().scheme() != Some(&Scheme::HTTP) {
-            return Err(Refusal::Unusable(
-                "neither a CONNECT nor a request for an http:// URL",
-            ));
+            return Err(Refusal::Unusable("neither a CONNECT nor a request for an http:// URL"));
         }
         let authority = request.uri().authority().cloned();
         let (authority, target) = authority
@@ -170,9 +168,7 @@ impl Client {
             if let Some(value) = &parent.authorization
                 && let Ok(value) = HeaderValue::from_str(value)
             {
-                request
-                    .headers_mut()
-                    .insert(header::PROXY_AUTHORIZATION, value);
+                request.headers_mut().insert(header::PROXY_AUTHORIZATION, value);
             }
         } else {
             *request.uri_mut() = origin_form(request.uri());

@@ -82,18 +82,11 @@ where
     W: AsyncWrite + Unpin,
 {
     let under_way = UnderWay::default();
-    tokio::try_join!(
-        take(reader, &under_way, lane),
-        deliver(writer, &under_way, lane)
-    )?;
+    tokio::try_join!(take(reader, &under_way, lane), deliver(writer, &under_way, lane))?;
     Ok(())
 }
 
-async fn take<R: AsyncRead + Unpin>(
-    mut reader: R,
-    under_way: &UnderWay,
-    lane: &Lane,
-) -> io::Result<()> {
+async fn take<R: AsyncRead + Unpin>(mut reader: R, under_way: &UnderWay, lane: &Lane) -> io::Result<()> {
     loop {
         let (size, capacity) = lane.with(|link| (link.chunk(), link.capacity()));
         while under_way.with(|state| state.bytes + size > capacity) {
@@ -116,11 +109,7 @@ async fn take<R: AsyncRead + Unpin>(
     }
 }
 
-async fn deliver<W: AsyncWrite + Unpin>(
-    mut writer: W,
-    under_way: &UnderWay,
-    lane: &Lane,
-) -> io::Result<()> {
+async fn deliver<W: AsyncWrite + Unpin>(mut writer: W, under_way: &UnderWay, lane: &Lane) -> io::Result<()> {
     loop {
         let (next, ended) = under_way.with(|state| (state.chunks.pop_front(), state.ended));
         match next {

@@ -183,9 +183,7 @@ impl Proxy {
             ("NO_PROXY", direct),
         ]
         .into_iter()
-        .flat_map(|(name, value)| {
-            [name.to_owned(), name.to_ascii_lowercase()].map(|name| (name, value.to_owned()))
-        })
+        .flat_map(|(name, value)| [name.to_owned(), name.to_ascii_lowercase()].map(|name| (name, value.to_owned())))
         .collect()
     }
 
@@ -224,12 +222,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    line: Arc<Line>,
-    mut stopped: oneshot::Receiver<()>,
-) {
+async fn serve(listener: TcpListener, shared: Arc<Shared>, line: Arc<Line>, mut stopped: oneshot::Receiver<()>) {
     loop {
         tokio::select! {
             _ = &mut stopped => return,

@@ -154,24 +154,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
         let read = buffer.filled().len().saturating_sub(before);
-        self.counter
-            .received
-            .fetch_add(read as u64, Ordering::Relaxed);
+        self.counter.received.fetch_add(read as u64, Ordering::Relaxed);
         result
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let Poll::Ready(Ok(written)) = result {
-            self.counter
-                .sent
-                .fetch_add(written as u64, Ordering::Relaxed);
+            self.counter.sent.fetch_add(written as u64, Ordering::Relaxed);
         }
         result
     }

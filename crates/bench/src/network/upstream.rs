@@ -46,17 +46,13 @@ enum Direct {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
     /// Its value is no proxy URL. It is not shown, since it may hold a password.
-    #[error(
-        "read the proxy in ${variable}: it is not of the form http://[USER:PASSWORD@]HOST[:PORT]"
-    )]
+    #[error("read the proxy in ${variable}: it is not of the form http://[USER:PASSWORD@]HOST[:PORT]")]
     Malformed {
         /// The variable's name.
         variable: String,
     },
     /// Its kind is not known here (SOCKS, or a proxy spoken to by TLS).
-    #[error(
-        "go through the proxy in ${variable}: `{scheme}` proxies are not supported, only `http`"
-    )]
+    #[error("go through the proxy in ${variable}: `{scheme}` proxies are not supported, only `http`")]
     Scheme {
         /// The variable's name.
         variable: String,
@@ -78,9 +74,7 @@ impl Upstream {
     }
 
     /// What `variable` says, asked for by name.
-    pub fn from_variables(
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, UpstreamError> {
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, UpstreamError> {
         let find = |lower: &str| {
             [lower.to_owned(), lower.to_ascii_uppercase()]
                 .into_iter()
@@ -187,10 +181,7 @@ impl Direct {
         match self {
             Self::Everything => true,
             Self::Name(name, at) => {
-                let below = || {
-                    host.strip_suffix(name.as_str())
-                        .is_some_and(|rest| rest.ends_with('.'))
-                };
+                let below = || host.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('.'));
                 at.is_none_or(|at| at == port) && (host == *name || below())
             }
             Self::Network(network, length) => host
@@ -202,9 +193,7 @@ impl Direct {
 
 fn same_network(left: IpAddr, right: IpAddr, length: u8) -> bool {
     let (left, right, width) = match (left, right) {
-        (IpAddr::V4(left), IpAddr::V4(right)) => {
-            (u128::from(left.to_bits()), u128::from(right.to_bits()), 32)
-        }
+        (IpAddr::V4(left), IpAddr::V4(right)) => (u128::from(left.to_bits()), u128::from(right.to_bits()), 32),
         (IpAddr::V6(left), IpAddr::V6(right)) => (left.to_bits(), right.to_bits(), 128),
         _ => return false,
     };
@@ -261,10 +250,7 @@ mod tests {
             ("ALL_PROXY", "three:8080"),
         ])
         .unwrap();
-        assert_eq!(
-            format!("{:?}", read.for_http("example.org", 80).unwrap()),
-            "one:3128"
-        );
+        assert_eq!(format!("{:?}", read.for_http("example.org", 80).unwrap()), "one:3128");
         assert_eq!(
             format!("{:?}", read.for_tunnel("example.org", 443).unwrap()),
             "three:8080"
@@ -274,10 +260,7 @@ mod tests {
 
     #[test]
     fn the_password_is_decoded_and_never_shown() {
-        let read = upstream(&[(
-            "https_proxy",
-            "http://Aladdin:open%20sesame@[2001:db8::1]:99",
-        )]);
+        let read = upstream(&[("https_proxy", "http://Aladdin:open%20sesame@[2001:db8::1]:99")]);
         let read = read.unwrap();
         let parent = read.for_tunnel("example.org", 443).unwrap();
         assert_eq!(

@@ -31,10 +31,8 @@ pub(super) fn scenarios(results: &Results) -> String {
     let mut rows = Vec::new();
     for (result, summary) in results.scenarios.iter().zip(&results.summary.scenarios) {
         let figures = |variant: usize| summary.figures.get(variant).and_then(Option::as_ref);
-        let wall =
-            |variant: usize| figures(variant).map_or_else(|| "not measured".to_owned(), range);
-        let megabytes_of =
-            |variant: usize| or_dash(figures(variant).and_then(|f| f.bytes), megabytes);
+        let wall = |variant: usize| figures(variant).map_or_else(|| "not measured".to_owned(), range);
+        let megabytes_of = |variant: usize| or_dash(figures(variant).and_then(|f| f.bytes), megabytes);
         let comparison = summary.comparison.as_ref();
         rows.push(vec![
             result.scenario.to_string(),
@@ -43,9 +41,7 @@ pub(super) fn scenarios(results: &Results) -> String {
             comparison.map_or_else(|| "–".to_owned(), |c| c.wall.to_string()),
             megabytes_of(0),
             megabytes_of(1),
-            or_dash(comparison.and_then(|c| c.bytes), |ratio| {
-                format!("{ratio:.2}")
-            }),
+            or_dash(comparison.and_then(|c| c.bytes), |ratio| format!("{ratio:.2}")),
             comparison.map_or(0, |c| c.pairs.len()).to_string(),
         ]);
     }
@@ -132,11 +128,13 @@ fn others(results: &Results) -> String {
         .iter()
         .map(|summary| {
             let mut row = vec![summary.scenario.to_string()];
-            row.extend(summary.figures.iter().skip(2).map(|figures| {
-                figures
-                    .as_ref()
-                    .map_or_else(|| "not measured".to_owned(), range)
-            }));
+            row.extend(
+                summary
+                    .figures
+                    .iter()
+                    .skip(2)
+                    .map(|figures| figures.as_ref().map_or_else(|| "not measured".to_owned(), range)),
+            );
             row
         })
         .collect();
@@ -337,15 +335,7 @@ pub(super) fn every_build(results: &Results) -> String {
          host are in the results file.\n\n{}",
         network(results),
         table(
-            &[
-                "no.",
-                "scenario",
-                "variant",
-                "repetition",
-                "s",
-                "s installing",
-                "MB"
-            ],
+            &["no.", "scenario", "variant", "repetition", "s", "s installing", "MB"],
             &rows
         )
     )

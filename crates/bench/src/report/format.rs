@@ -52,11 +52,7 @@ pub(super) fn or_dash(value: Option<f64>, format: impl Fn(f64) -> String) -> Str
 pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string());
-    let stop = if text.ends_with(['.', '!', '?']) {
-        ""
-    } else {
-        "."
-    };
+    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{}{}{stop}", first.unwrap_or_default(), chars.as_str())
 }
 
@@ -134,11 +130,7 @@ mod tests {
         ] {
             assert_eq!(megabytes(value), text, "{value}");
         }
-        for (value, text) in [
-            (12.0, "12 B"),
-            (1_500.0, "1.5 kB"),
-            (2_500_000_000.0, "2.5 GB"),
-        ] {
+        for (value, text) in [(12.0, "12 B"), (1_500.0, "1.5 kB"), (2_500_000_000.0, "2.5 GB")] {
             assert_eq!(bytes(value), text, "{value}");
         }
         assert_eq!(bandwidth(1_000_000_000), "1000 Mbit/s");

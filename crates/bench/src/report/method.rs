@@ -113,11 +113,7 @@ pub(super) fn environment(results: &Results) -> String {
                 "{} ({}, {})",
                 builder.name,
                 builder.driver,
-                if builder.local {
-                    "on this machine"
-                } else {
-                    "elsewhere"
-                }
+                if builder.local { "on this machine" } else { "elsewhere" }
             ),
         ),
         row("versions", builder.version.clone()),
@@ -136,10 +132,7 @@ pub(super) fn environment(results: &Results) -> String {
         row("kernel", environment.kernel.clone()),
         row(
             "stage built",
-            results
-                .target
-                .clone()
-                .unwrap_or_else(|| "the last one".to_owned()),
+            results.target.clone().unwrap_or_else(|| "the last one".to_owned()),
         ),
     ];
     format!("## Environment\n\n{}", table(&["", "value"], &rows))

@@ -42,14 +42,7 @@ pub(super) fn where_they_point(results: &Results) -> String {
             text,
             "`{name}`:\n\n{}",
             table(
-                &[
-                    "mount point",
-                    "id",
-                    "sharing",
-                    "owner",
-                    "tool",
-                    "used in line"
-                ],
+                &["mount point", "id", "sharing", "owner", "tool", "used in line"],
                 &rows
             )
         );
@@ -69,10 +62,7 @@ pub(super) fn what_they_served(results: &Results) -> String {
     let mut rows = Vec::new();
     let mut remarks = String::new();
     for mount in &results.mounts {
-        let name = results
-            .variants
-            .get(mount.variant)
-            .map_or("?", String::as_str);
+        let name = results.variants.get(mount.variant).map_or("?", String::as_str);
         match &mount.state {
             MountState::Dead { reason } => {
                 let _ = writeln!(
@@ -111,10 +101,9 @@ pub(super) fn what_they_served(results: &Results) -> String {
                 or_dash(figures.map(|f| f.bytes_after as f64), bytes),
                 state,
                 or_dash(figures.map(|f| f.added_bytes as f64), bytes),
-                or_dash(
-                    figures.filter(|_| look.exercised).and_then(|f| f.share),
-                    |share| format!("{:.1} %", share * 100.0),
-                ),
+                or_dash(figures.filter(|_| look.exercised).and_then(|f| f.share), |share| {
+                    format!("{:.1} %", share * 100.0)
+                }),
             ]);
         }
         if mount.looks.is_empty() {

@@ -30,10 +30,9 @@ pub(super) fn expectations(results: &Results) -> String {
             row.push(or_dash(of(0), seconds));
             row.push(or_dash(of(1), seconds));
             let ratio = of(0).zip(of(1)).filter(|(before, _)| *before > 0.0);
-            row.push(or_dash(
-                ratio.map(|(before, after)| after / before),
-                |ratio| format!("{ratio:.2}"),
-            ));
+            row.push(or_dash(ratio.map(|(before, after)| after / before), |ratio| {
+                format!("{ratio:.2}")
+            }));
         }
         rows.push(row);
     }
@@ -58,10 +57,7 @@ fn checks(results: &Results) -> String {
         .checks
         .iter()
         .map(|check| {
-            let name = results
-                .variants
-                .get(check.variant)
-                .map_or("?", String::as_str);
+            let name = results.variants.get(check.variant).map_or("?", String::as_str);
             if let Some(reason) = &check.reason {
                 let _ = writeln!(
                     reasons,

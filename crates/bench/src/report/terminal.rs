@@ -9,14 +9,7 @@ use crate::results::{MountState, Outcome, Results};
 /// The figures that matter most, as plain text of at most some thirty lines.
 #[must_use]
 pub fn terminal(results: &Results) -> String {
-    let head = [
-        "scenario",
-        "before",
-        "after",
-        "ratio",
-        "MB before",
-        "MB after",
-    ];
+    let head = ["scenario", "before", "after", "ratio", "MB before", "MB after"];
     let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];
     for summary in &results.summary.scenarios {
         let figures = |variant: usize| summary.figures.get(variant).and_then(Option::as_ref);
@@ -49,10 +42,7 @@ pub fn terminal(results: &Results) -> String {
     }
     for mount in &results.mounts {
         if let MountState::Dead { reason } = &mount.state {
-            let name = results
-                .variants
-                .get(mount.variant)
-                .map_or("?", String::as_str);
+            let name = results.variants.get(mount.variant).map_or("?", String::as_str);
             let _ = writeln!(text, "mount {} ({name}) is dead: it {reason}", mount.target);
         }
     }

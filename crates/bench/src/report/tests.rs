@@ -1,6 +1,5 @@
 use super::*;
 use crate::results::{FileChange, NetworkCheck, Outcome};
-use crate::scenario::Scenario;
 use crate::summary::tests::{good, same_image};
 
 fn section<'a>(report: &'a str, title: &str) -> &'a str {
@@ -22,10 +21,7 @@ fn verdict_first_and_every_section_there() {
     let report = markdown(&results);
     assert!(report.starts_with("# Cache mounts for `service`\n\n**Worth merging:"));
     assert!(report.ends_with('\n') && !report.ends_with("\n\n"));
-    let titles: Vec<&str> = report
-        .lines()
-        .filter_map(|line| line.strip_prefix("## "))
-        .collect();
+    let titles: Vec<&str> = report.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     assert_eq!(
         titles,
         [
@@ -57,10 +53,7 @@ fn the_main_table() {
     ] {
         assert!(table.contains(row), "{table}");
     }
-    let saved = section(
-        &report,
-        "What the layer cache saves, and what the mounts save",
-    );
+    let saved = section(&report, "What the layer cache saves, and what the mounts save");
     assert!(saved.contains("| system | 50.0 | 9.0 | 30.5 |"), "{saved}");
 }
 
@@ -74,19 +67,14 @@ fn what_is_not_measured_is_no_number() {
     let report = markdown(&results);
     let table = section(&report, "Builds before and after");
     assert!(
-        table.contains(
-            "| dependencies | 21.0 (20.0 to 22.0) | not measured | – | 100 | – | – | 0 |"
-        ),
+        table.contains("| dependencies | 21.0 (20.0 to 22.0) | not measured | – | 100 | – | – | 0 |"),
         "{table}"
     );
     assert!(table.contains(
         "- **dependencies, after: not measured.** The step of line 4 (`RUN a | b`) had to run, but came from the layer cache."
     ));
     let text = terminal(&results);
-    assert!(
-        text.contains("dependencies after: The step of line 4"),
-        "{text}"
-    );
+    assert!(text.contains("dependencies after: The step of line 4"), "{text}");
 }
 
 #[test]
@@ -102,10 +90,7 @@ fn the_check_of_predictions() {
     }];
     let report = markdown(&results);
     let part = section(&report, "At other bandwidths");
-    assert!(
-        part.contains("| 20mbit/20ms before | 45.0 | 50.0 | -10 % |"),
-        "{part}"
-    );
+    assert!(part.contains("| 20mbit/20ms before | 45.0 | 50.0 | -10 % |"), "{part}");
     assert!(part.contains("20 Mbit/s, before"), "{part}");
 
     results.settings.network = crate::network::Network::AS_IS;

@@ -158,10 +158,7 @@ mod tests {
             }
         );
         assert_eq!(state(vec![dead.clone(), serves]), MountState::Serves);
-        assert!(matches!(
-            state(vec![dead.clone(), blind]),
-            MountState::Unknown { .. }
-        ));
+        assert!(matches!(state(vec![dead.clone(), blind]), MountState::Unknown { .. }));
         let missing = MountLook {
             figures: None,
             problem: Some("no shell".into()),

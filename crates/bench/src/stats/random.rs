@@ -58,9 +58,6 @@ mod tests {
         for _ in 0..10_000 {
             counts[random.below(5)] += 1;
         }
-        assert!(
-            counts.iter().all(|count| count.abs_diff(2_000) < 160),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| count.abs_diff(2_000) < 160), "{counts:?}");
     }
 }

@@ -32,10 +32,7 @@ impl Distribution {
             });
             return Self::new(values, true);
         }
-        Self::new(
-            drawn(size, &mut statistic, &mut SplitMix64::new(SEED)),
-            false,
-        )
+        Self::new(drawn(size, &mut statistic, &mut SplitMix64::new(SEED)), false)
     }
 
     /// Of `function` of two statistics, each of a number of things drawn by themselves.
@@ -46,11 +43,7 @@ impl Distribution {
         function: impl Fn(f64, f64) -> f64,
     ) -> Self {
         if sizes.iter().all(|size| distinct(*size) <= ALL_UP_TO) {
-            return Self::combined(
-                &Self::of(sizes[0], first),
-                &Self::of(sizes[1], second),
-                function,
-            );
+            return Self::combined(&Self::of(sizes[0], first), &Self::of(sizes[1], second), function);
         }
         let mut random = SplitMix64::new(SEED);
         let left = drawn(sizes[0], &mut first, &mut random);
@@ -104,30 +97,19 @@ impl Distribution {
             }
             last
         };
-        (
-            reach(&mut self.values.iter()),
-            reach(&mut self.values.iter().rev()),
-        )
+        (reach(&mut self.values.iter()), reach(&mut self.values.iter().rev()))
     }
 
     #[cfg(test)]
     pub(super) fn standard_deviation(&self) -> f64 {
         let mean: f64 = self.values.iter().map(|(value, p)| value * p).sum();
-        let variance: f64 = self
-            .values
-            .iter()
-            .map(|(value, p)| (value - mean).powi(2) * p)
-            .sum();
+        let variance: f64 = self.values.iter().map(|(value, p)| (value - mean).powi(2) * p).sum();
         variance.sqrt()
     }
 }
 
 /// The statistic of [`DRAWN`] resamples, each with its probability, in the order drawn.
-fn drawn(
-    size: usize,
-    statistic: &mut impl FnMut(&[usize]) -> f64,
-    random: &mut SplitMix64,
-) -> Vec<(f64, f64)> {
+fn drawn(size: usize, statistic: &mut impl FnMut(&[usize]) -> f64, random: &mut SplitMix64) -> Vec<(f64, f64)> {
     let mut indices = vec![0; size];
     std::iter::repeat_with(|| {
         indices.fill_with(|| random.below(size));
@@ -139,9 +121,7 @@ fn drawn(
 
 /// How many multisets of `size` out of `size` there are: `(2n - 1) choose n`.
 fn distinct(size: usize) -> usize {
-    (1..=size).fold(1_usize, |count, step| {
-        count.saturating_mul(size - 1 + step) / step
-    })
+    (1..=size).fold(1_usize, |count, step| count.saturating_mul(size - 1 + step) / step)
 }
 
 /// Calls `found` with every ascending sequence of indices.
@@ -205,10 +185,7 @@ mod tests {
         let values = drawn(7, &mut median_of, &mut random);
         let drawn = Distribution::new(values, false);
         assert!((drawn.standard_deviation() - 37.83).abs() < 1.0);
-        assert_eq!(
-            drawn.tails(0.025),
-            Distribution::of(7, median_of).tails(0.025)
-        );
+        assert_eq!(drawn.tails(0.025), Distribution::of(7, median_of).tails(0.025));
     }
 
     #[test]

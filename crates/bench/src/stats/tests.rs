@@ -10,8 +10,8 @@ fn assert_close(left: f64, right: f64) {
 /// Miles per gallon of 32 cars: Motor Trend 1974, by H. V. Henderson and P. F. Velleman, *Building
 /// multiple regression models interactively*, Biometrics 37 (1981) 391–411; R's `mtcars$mpg`.
 const CARS: [f64; 32] = [
-    21.0, 21.0, 22.8, 21.4, 18.7, 18.1, 14.3, 24.4, 22.8, 19.2, 17.8, 16.4, 17.3, 15.2, 10.4, 10.4,
-    14.7, 32.4, 30.4, 33.9, 21.5, 15.5, 15.2, 13.3, 19.2, 27.3, 26.0, 30.4, 15.8, 19.7, 15.0, 21.4,
+    21.0, 21.0, 22.8, 21.4, 18.7, 18.1, 14.3, 24.4, 22.8, 19.2, 17.8, 16.4, 17.3, 15.2, 10.4, 10.4, 14.7, 32.4, 30.4,
+    33.9, 21.5, 15.5, 15.2, 13.3, 19.2, 27.3, 26.0, 30.4, 15.8, 19.7, 15.0, 21.4,
 ];
 
 #[test]
@@ -81,9 +81,7 @@ fn modified_z_scores_by_hand() {
     assert_eq!(outliers(&values), [2]);
     // The example that z-scores are known to miss, since the outlier hides itself: its ordinary
     // score is 2.47. Grubbs' test data of the NIST/SEMATECH handbook, section 1.3.5.17.1.
-    let grubbs = [
-        199.31, 199.53, 200.19, 200.82, 201.92, 201.95, 202.18, 245.57,
-    ];
+    let grubbs = [199.31, 199.53, 200.19, 200.82, 201.92, 201.95, 202.18, 245.57];
     assert_eq!(outliers(&grubbs), [7]);
 }
 
@@ -102,10 +100,7 @@ fn what_cannot_be_compared_is_refused() {
     assert_eq!(separate(&[], &[1.0]).unwrap_err(), StatsError::Empty);
     let error = separate(&[1.0, f64::NAN], &[1.0]).unwrap_err();
     assert_eq!(error, StatsError::NotADuration { number: 2 });
-    assert_eq!(
-        separate(&[0.0], &[1.0]).unwrap_err(),
-        StatsError::ZeroMedian
-    );
+    assert_eq!(separate(&[0.0], &[1.0]).unwrap_err(), StatsError::ZeroMedian);
     let error = ratio(&[1.0, 2.0], &[1.0], Pairing::Interleaved).unwrap_err();
     assert_eq!(error.to_string(), "pair 2 runs before with 1 runs after");
 }
@@ -125,13 +120,7 @@ fn one_run_has_no_interval() {
 fn few_runs_by_hand() {
     // The resamples of two pairs: (1,1), (1,2), (2,1), (2,2): 0.5, 7/12, 7/12, 2/3.
     let estimate = ratio(&[10.0, 14.0], &[5.0, 7.0], Pairing::Interleaved).unwrap();
-    assert_eq!(
-        estimate.interval,
-        Some(Interval {
-            low: 0.5,
-            high: 0.5
-        })
-    );
+    assert_eq!(estimate.interval, Some(Interval { low: 0.5, high: 0.5 }));
     let estimate = ratio(&[10.0, 9.0], &[5.0, 6.0], Pairing::Interleaved).unwrap();
     let interval = estimate.interval.unwrap();
     assert_close(interval.low, 0.5);
@@ -156,10 +145,7 @@ fn verdicts() {
     };
     assert_eq!(verdict([4.0, 4.1, 3.9, 4.0, 4.2]), Verdict::Faster);
     assert_eq!(verdict([12.0, 12.1, 11.9, 12.0, 12.2]), Verdict::Slower);
-    assert_eq!(
-        verdict([10.1, 10.0, 10.0, 10.1, 9.9]),
-        Verdict::NoDifference
-    );
+    assert_eq!(verdict([10.1, 10.0, 10.0, 10.1, 9.9]), Verdict::NoDifference);
 }
 
 /// Pairs struck by the same disturbance are compared within the pair.
@@ -193,13 +179,7 @@ fn warnings_say_what_is_odd() {
     assert_eq!(warnings(&[1.0]), [Warning::OneRun]);
     let attainable = 0.75;
     let found = warnings(&[10.0, 10.2, 10.1]);
-    assert_eq!(
-        found,
-        [Warning::FewRuns {
-            runs: 3,
-            attainable
-        }]
-    );
+    assert_eq!(found, [Warning::FewRuns { runs: 3, attainable }]);
     assert!(found[0].to_string().contains("75 % of the time"));
     let calm = [10.0, 10.1, 9.9, 10.0, 10.2, 9.8];
     let with_first = |first: f64| [&[first], calm.as_slice()].concat();
@@ -226,19 +206,14 @@ fn warnings_say_what_is_odd() {
         first: 100.0,
         rest: 10.05,
     };
-    assert_eq!(
-        warnings(&late),
-        [slow, Warning::Outliers { numbers: vec![7] }]
-    );
+    assert_eq!(warnings(&late), [slow, Warning::Outliers { numbers: vec![7] }]);
 }
 
 /// Durations around `scale`, skewed to the slow side: `exp` of 0.1 times a normal deviate, which is
 /// the sum of twelve uniform ones less six. Their median is `scale`.
 fn simulated(random: &mut SplitMix64, runs: usize, scale: f64) -> Vec<f64> {
     std::iter::repeat_with(|| {
-        let sum: f64 = (0..12)
-            .map(|_| random.next() as f64 / 2.0_f64.powi(64))
-            .sum();
+        let sum: f64 = (0..12).map(|_| random.next() as f64 / 2.0_f64.powi(64)).sum();
         scale * (0.1 * (sum - 6.0)).exp()
     })
     .take(runs)
@@ -272,10 +247,7 @@ fn few_runs_reach_what_is_attainable_and_no_more() {
     for runs in 2..=5 {
         let held = coverage(runs, 1_000, Pairing::Interleaved, false);
         let attainable = attainable_with(runs);
-        assert!(
-            (held - attainable).abs() < 0.03,
-            "{runs} runs: {held} of {attainable}"
-        );
+        assert!((held - attainable).abs() < 0.03, "{runs} runs: {held} of {attainable}");
     }
 }
 
@@ -297,9 +269,6 @@ fn intervals_hold_the_truth_as_often_as_they_say() {
         let held = coverage(runs, trials, pairing, shared);
         // Two points, and twice the standard error of so many trials.
         let slack = 0.02 + 2.0 * (0.95 * 0.05 / trials as f64).sqrt();
-        assert!(
-            (held - 0.95).abs() < slack,
-            "{runs} runs, {pairing:?}: {held}"
-        );
+        assert!((held - 0.95).abs() < slack, "{runs} runs, {pairing:?}: {held}");
     }
 }

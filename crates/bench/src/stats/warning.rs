@@ -105,13 +105,7 @@ pub fn modified_z_scores(values: &[f64]) -> Vec<f64> {
     };
     values
         .iter()
-        .map(|value| {
-            if unit > 0.0 {
-                (value - center) / unit
-            } else {
-                0.0
-            }
-        })
+        .map(|value| if unit > 0.0 { (value - center) / unit } else { 0.0 })
         .collect()
 }
 
@@ -168,10 +162,6 @@ fn slow_first_run(values: &[f64]) -> Option<Warning> {
     let slowest = rest.iter().copied().reduce(f64::max)?;
     let fastest = rest.iter().copied().reduce(f64::min)?;
     let middle = median(rest)?;
-    (first > SLOW_FIRST * middle && first - slowest > slowest - fastest).then_some(
-        Warning::SlowFirstRun {
-            first,
-            rest: middle,
-        },
-    )
+    (first > SLOW_FIRST * middle && first - slowest > slowest - fastest)
+        .then_some(Warning::SlowFirstRun { first, rest: middle })
 }

@@ -4,6 +4,7 @@ use crate::network::{HostTraffic, Network, Traffic};
 use crate::results::{ImageResult, MountLook, MountResult, MountState, SCHEMA};
 
 /// Results of two variants: by scenario, the seconds of each before and after, and the megabytes.
+#[expect(clippy::type_complexity, reason = "a table of test data")]
 pub(crate) fn results(scenarios: &[(Scenario, &[f64], &[f64], [u64; 2])]) -> Results {
     let mut results = Results {
         schema: SCHEMA,
@@ -37,10 +38,7 @@ pub(crate) fn results(scenarios: &[(Scenario, &[f64], &[f64], [u64; 2])]) -> Res
             .map(|(scenario, before, after, megabytes)| ScenarioResult {
                 scenario: *scenario,
                 what: "nothing".into(),
-                outcomes: vec![
-                    measured(before, megabytes[0]),
-                    measured(after, megabytes[1]),
-                ],
+                outcomes: vec![measured(before, megabytes[0]), measured(after, megabytes[1])],
             })
             .collect(),
         mounts: vec![],
@@ -99,24 +97,9 @@ pub(crate) fn same_image() -> ImageResult {
 pub(crate) fn good() -> Results {
     let mut results = results(&[
         (Scenario::Cold, &[50.0], &[49.0], [200, 200]),
-        (
-            Scenario::Unchanged,
-            &[1.0, 1.0, 1.0],
-            &[1.0, 1.1, 1.0],
-            [0, 0],
-        ),
-        (
-            Scenario::Dependencies,
-            &[20.0, 21.0, 22.0],
-            &[4.0, 5.0, 4.5],
-            [100, 1],
-        ),
-        (
-            Scenario::System,
-            &[40.0, 41.0, 42.0],
-            &[10.0, 11.0, 10.5],
-            [150, 2],
-        ),
+        (Scenario::Unchanged, &[1.0, 1.0, 1.0], &[1.0, 1.1, 1.0], [0, 0]),
+        (Scenario::Dependencies, &[20.0, 21.0, 22.0], &[4.0, 5.0, 4.5], [100, 1]),
+        (Scenario::System, &[40.0, 41.0, 42.0], &[10.0, 11.0, 10.5], [150, 2]),
     ]);
     results.set_image(same_image());
     results
@@ -216,12 +199,7 @@ fn what_keeps_a_change_from_being_worth_it() {
     let reasons = &cheap.summary.verdict.reasons;
     assert!(reasons.iter().any(|reason| reason.contains("`/m` is dead")));
 
-    let mut slow = results(&[(
-        Scenario::System,
-        &[10.0, 10.0, 10.0],
-        &[9.5, 9.0, 9.9],
-        [0, 0],
-    )]);
+    let mut slow = results(&[(Scenario::System, &[10.0, 10.0, 10.0], &[9.5, 9.0, 9.9], [0, 0])]);
     slow.set_image(same_image());
     assert!(text(&slow).contains("Not worth merging"));
 }

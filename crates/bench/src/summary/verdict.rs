@@ -25,10 +25,9 @@ impl Verdict {
         for wanted in [Scenario::Dependencies, Scenario::System] {
             let comparison = find(wanted).and_then(|summary| summary.comparison.as_ref());
             match comparison {
-                Some(comparison) if comparison.clearly_faster() => pro.push(format!(
-                    "{wanted}: builds take {} of the time before",
-                    comparison.wall
-                )),
+                Some(comparison) if comparison.clearly_faster() => {
+                    pro.push(format!("{wanted}: builds take {} of the time before", comparison.wall));
+                }
                 Some(comparison) => notes.push(format!(
                     "{wanted}: no clear gain, the ratio after/before is {}",
                     comparison.wall
@@ -48,10 +47,7 @@ impl Verdict {
             }
         }
         match &results.image {
-            Some(image) if image.same => pro.push(format!(
-                "the image is the same: {} paths compared",
-                image.paths
-            )),
+            Some(image) if image.same => pro.push(format!("the image is the same: {} paths compared", image.paths)),
             Some(image) => contra.push(format!(
                 "the image is not the same: {} paths and {} configuration fields really differ",
                 image.real,

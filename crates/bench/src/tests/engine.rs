@@ -132,11 +132,7 @@ fn look(
     let (files, read) = mount.unwrap_or((2, true));
     let is_after = number.is_multiple_of(2);
     let entry = |index: u64| {
-        let atime = if is_after && read {
-            2_000_000_000
-        } else {
-            RESET_MOMENT
-        };
+        let atime = if is_after && read { 2_000_000_000 } else { RESET_MOMENT };
         let entry = Entry {
             raw_mode: 0o100_644,
             size: 1000,

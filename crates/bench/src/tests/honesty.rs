@@ -10,12 +10,7 @@ use crate::subject::Options;
 fn a_touched_lock_file_is_not_measured() {
     let builder = engine(Quirks::default());
     let touched = Options {
-        changes: vec![(
-            Scenario::Dependencies,
-            Change::Touch {
-                path: "uv.lock".into(),
-            },
-        )],
+        changes: vec![(Scenario::Dependencies, Change::Touch { path: "uv.lock".into() })],
         ..options(&[Scenario::Cold, Scenario::Dependencies], 3)
     };
     let results = measure(&builder, &variants(BEFORE, AFTER), &touched);
@@ -65,21 +60,12 @@ fn a_step_that_unexpectedly_stays_cached_is_not_measured() {
         &options(&[Scenario::Cold, Scenario::Dependencies], 2),
     );
     let said = reason(&results, Scenario::Cold, 1).unwrap();
-    assert!(
-        said.contains("line 4") && said.contains("uv sync"),
-        "{said}"
-    );
+    assert!(said.contains("line 4") && said.contains("uv sync"), "{said}");
     let said = reason(&results, Scenario::Dependencies, 1).unwrap();
     assert!(said.contains("no state to start from"), "{said}");
     // The other variant is measured, and compared with nothing.
     assert_eq!(reason(&results, Scenario::Dependencies, 0), None);
-    assert!(
-        results
-            .summary
-            .scenarios
-            .iter()
-            .all(|s| s.comparison.is_none())
-    );
+    assert!(results.summary.scenarios.iter().all(|s| s.comparison.is_none()));
 }
 
 #[test]
@@ -147,10 +133,7 @@ fn mounts_are_judged_by_what_they_served_to_steps_that_ran() {
         );
         let mounts = results.mounts;
         assert_eq!(mounts.len(), 2);
-        assert_eq!(
-            (mounts[0].id.as_str(), mounts[0].lines.as_slice()),
-            ("apt", &[2][..])
-        );
+        assert_eq!((mounts[0].id.as_str(), mounts[0].lines.as_slice()), ("apt", &[2][..]));
         let exercised: Vec<bool> = mounts[0].looks.iter().map(|look| look.exercised).collect();
         // The apt step does not run when dependencies change.
         assert_eq!(exercised, [false, true]);
@@ -175,19 +158,13 @@ fn a_scenario_that_does_not_apply_says_why() {
     let results = measure(
         &builder,
         &variants(text, &text.replace("echo", "echo -n")),
-        &options(
-            &[Scenario::Source, Scenario::Dependencies, Scenario::System],
-            1,
-        ),
+        &options(&[Scenario::Source, Scenario::Dependencies, Scenario::System], 1),
     );
     for (scenario, part) in [
         (Scenario::Source, "no source file"),
         (Scenario::Dependencies, "no step installs"),
         (Scenario::System, "system packages"),
     ] {
-        assert!(
-            reason(&results, scenario, 0).unwrap().contains(part),
-            "{scenario}"
-        );
+        assert!(reason(&results, scenario, 0).unwrap().contains(part), "{scenario}");
     }
 }

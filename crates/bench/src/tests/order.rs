@@ -59,11 +59,7 @@ fn everything_in_its_order() {
     );
     for scenario in Scenario::ALL {
         for variant in [0, 1] {
-            assert_eq!(
-                reason(&results, scenario, variant),
-                None,
-                "{scenario} {variant}"
-            );
+            assert_eq!(reason(&results, scenario, variant), None, "{scenario} {variant}");
         }
     }
     let ratio = |scenario| {
@@ -87,11 +83,7 @@ fn everything_in_its_order() {
 #[test]
 fn each_build_gets_what_its_variant_and_scenario_ask_for() {
     let builder = engine(Quirks::default());
-    measure(
-        &builder,
-        &variants(BEFORE, AFTER),
-        &options(&[Scenario::System], 2),
-    );
+    measure(&builder, &variants(BEFORE, AFTER), &options(&[Scenario::System], 2));
     let requests = builder.requests();
     let measured: Vec<_> = requests
         .iter()
@@ -104,12 +96,7 @@ fn each_build_gets_what_its_variant_and_scenario_ask_for() {
             request.mount_namespace.as_deref(),
             Some("cachemount-0000000000000abc-1-0")
         );
-        assert!(
-            request
-                .build_args
-                .iter()
-                .any(|(key, _)| key == "HTTP_PROXY")
-        );
+        assert!(request.build_args.iter().any(|(key, _)| key == "HTTP_PROXY"));
         assert!(!request.dockerfile.starts_with(&request.context));
         assert!(!request.context.exists(), "the working copy is gone");
     }
@@ -190,18 +177,12 @@ fn an_interruption_keeps_what_there_is_and_removes_the_mounts() {
     drop(bench);
     assert!(!folder.exists());
     let order = order(&builder);
-    assert_eq!(
-        order[order.len() - 3..],
-        ["1-0", "-cachemount-0-0", "-cachemount-1-0"]
-    );
+    assert_eq!(order[order.len() - 3..], ["1-0", "-cachemount-0-0", "-cachemount-1-0"]);
     assert_eq!(reason(&results, Scenario::Cold, 0), None);
     assert_eq!(reason(&results, Scenario::Source, 0), None);
     // One build of it was made, and its pair was not.
     assert_eq!(reason(&results, Scenario::System, 0), None);
-    assert_eq!(
-        reason(&results, Scenario::System, 1),
-        Some("the run ended before it")
-    );
+    assert_eq!(reason(&results, Scenario::System, 1), Some("the run ended before it"));
     let system = results.summary.scenario(Scenario::System).unwrap();
     assert!(system.comparison.is_none());
     assert!(!results.summary.verdict.worth);
@@ -260,9 +241,7 @@ fn progress_is_told() {
                 done,
                 total,
                 ..
-            } => told.push(format!(
-                "{scenario} {variant} {repetition}/{of}, {done} of {total}"
-            )),
+            } => told.push(format!("{scenario} {variant} {repetition}/{of}, {done} of {total}")),
             Event::BuildEnded { seconds, bytes } => told.push(format!("{seconds} s, {bytes:?}")),
             Event::Working(_) | Event::Step(_) | Event::NotMeasured { .. } => {}
         })

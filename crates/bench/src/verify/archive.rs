@@ -90,11 +90,7 @@ impl Image {
         let config: Value = archive.json(&config)?;
         let diff_ids: Vec<Option<Hash>> = config["rootfs"]["diff_ids"]
             .as_array()
-            .map(|ids| {
-                ids.iter()
-                    .map(|id| id.as_str().and_then(sha256_of))
-                    .collect()
-            })
+            .map(|ids| ids.iter().map(|id| id.as_str().and_then(sha256_of)).collect())
             .unwrap_or_default();
         let known = diff_ids.len() == names.len();
         let mut layers = Vec::with_capacity(names.len());
@@ -189,9 +185,7 @@ impl Archive {
         let whole = file.read(&mut magic)? == magic.len();
         let reason = match magic {
             [0x1f, 0x8b, ..] => Some("it is compressed with gzip as a whole; unpack it first"),
-            [0x28, 0xb5, 0x2f, 0xfd] => {
-                Some("it is compressed with zstd as a whole; unpack it first")
-            }
+            [0x28, 0xb5, 0x2f, 0xfd] => Some("it is compressed with zstd as a whole; unpack it first"),
             _ if !whole => Some("it is empty or a few bytes long"),
             _ => None,
         };
@@ -281,9 +275,7 @@ impl Archive {
             }),
             (Some(last), false) => {
                 manifests.push(last);
-                let names = manifests
-                    .into_iter()
-                    .map(|m| m.tags.unwrap_or_default().join(", "));
+                let names = manifests.into_iter().map(|m| m.tags.unwrap_or_default().join(", "));
                 Err(VerifyError::Several {
                     archive: self.path.clone(),
                     choices: names.collect(),
@@ -306,10 +298,7 @@ impl Archive {
             for descriptor in index.manifests.unwrap_or_default() {
                 let blob = blob(&descriptor.digest);
                 let label = descriptor.platform.as_ref().map(Platform::label);
-                if label
-                    .as_deref()
-                    .is_some_and(|label| label.starts_with("unknown/"))
-                {
+                if label.as_deref().is_some_and(|label| label.starts_with("unknown/")) {
                     continue;
                 }
                 let document: OciDocument = self.json(&blob)?;

@@ -178,11 +178,7 @@ pub(super) fn compare(before: &Tree, after: &Tree, options: &CompareOptions) -> 
         match after.nodes.get(path) {
             None => {
                 let (file_type, size) = facts(old);
-                push(
-                    path,
-                    Change::Removed { file_type, size },
-                    judge.removed(path, old),
-                );
+                push(path, Change::Removed { file_type, size }, judge.removed(path, old));
             }
             Some(new) => {
                 let what = aspects(old, new);
@@ -193,17 +189,9 @@ pub(super) fn compare(before: &Tree, after: &Tree, options: &CompareOptions) -> 
             }
         }
     }
-    for (path, new) in after
-        .nodes
-        .iter()
-        .filter(|(path, _)| !before.nodes.contains_key(*path))
-    {
+    for (path, new) in after.nodes.iter().filter(|(path, _)| !before.nodes.contains_key(*path)) {
         let (file_type, size) = facts(new);
-        push(
-            path,
-            Change::Added { file_type, size },
-            judge.added(path, new),
-        );
+        push(path, Change::Added { file_type, size }, judge.added(path, new));
     }
     differences.sort_by(|a, b| a.raw_path.cmp(&b.raw_path));
     differences
@@ -220,14 +208,12 @@ impl Judge<'_> {
     fn added(&self, path: &[u8], node: &Node) -> Class {
         if self.near_mount(path) && holds_nothing(self.after, path, node) {
             return match self.owner_above(path) {
-                Some((uid, parent)) if uid != 0 && node.uid == 0 && node.is_directory() => {
-                    Class::Real {
-                        hint: Some(format!(
-                            "a mount point left behind as root's below /{}, which belongs to uid {uid}: that user cannot write in it",
-                            escape(parent)
-                        )),
-                    }
-                }
+                Some((uid, parent)) if uid != 0 && node.uid == 0 && node.is_directory() => Class::Real {
+                    hint: Some(format!(
+                        "a mount point left behind as root's below /{}, which belongs to uid {uid}: that user cannot write in it",
+                        escape(parent)
+                    )),
+                },
                 _ => Class::MountStub {
                     uid: node.uid,
                     gid: node.gid,
@@ -243,7 +229,8 @@ impl Judge<'_> {
         } else if node.is_directory() && self.after.below(path).next().is_none() {
             Some("an empty directory: perhaps left behind by a mount".to_owned())
         } else {
-            hint_for(path).map(|what| format!("{what}, now in the image: a step that no longer cleans up runs without the mount"))
+            hint_for(path)
+                .map(|what| format!("{what}, now in the image: a step that no longer cleans up runs without the mount"))
         };
         Class::Real { hint }
     }
@@ -251,11 +238,7 @@ impl Judge<'_> {
     fn removed(&self, path: &[u8], node: &Node) -> Class {
         // With its cache gone, an empty file in it is no mount point of its own.
         let holds_cache = self.below_mount(path).is_some_and(|target| {
-            self.options.allow_removed_caches
-                && !self
-                    .before
-                    .below(target)
-                    .all(|(_, node)| node.is_directory())
+            self.options.allow_removed_caches && !self.before.below(target).all(|(_, node)| node.is_directory())
         });
         if !holds_cache && self.near_mount(path) && holds_nothing(self.before, path, node) {
             return Class::MountStub {
@@ -277,8 +260,7 @@ impl Judge<'_> {
                 )),
             },
             None => Class::Real {
-                hint: hint_for(path)
-                    .map(|what| format!("{what}, no longer in the image: hidden by a mount?")),
+                hint: hint_for(path).map(|what| format!("{what}, no longer in the image: hidden by a mount?")),
             },
         }
     }
@@ -298,21 +280,12 @@ impl Judge<'_> {
                 gid: new.gid,
             };
         }
-        if let (
-            Kind::File {
-                normal: Some(a), ..
-            },
-            Kind::File {
-                normal: Some(b), ..
-            },
-        ) = (&old.kind, &new.kind)
+        if let (Kind::File { normal: Some(a), .. }, Kind::File { normal: Some(b), .. }) = (&old.kind, &new.kind)
             && a == b
             && matches!(what, [Aspect::Content { .. }])
             && let Some(rule) = volatile::rule(path)
         {
-            return Class::Volatile {
-                reason: rule.reason,
-            };
+            return Class::Volatile { reason: rule.reason };
         }
         Class::Real { hint: None }
     }
@@ -334,9 +307,7 @@ impl Judge<'_> {
     }
 
     fn near_mount(&self, path: &[u8]) -> bool {
-        self.below_mount(path)
-            .or_else(|| self.above_mount(path))
-            .is_some()
+        self.below_mount(path).or_else(|| self.above_mount(path)).is_some()
     }
 
     /// Whether all files below `path` before lie below a mount target.
@@ -363,8 +334,7 @@ impl Judge<'_> {
 fn holds_nothing(tree: &Tree, path: &[u8], node: &Node) -> bool {
     let is_lock = |path: &[u8], node: &Node| {
         let name = split(path).1;
-        matches!(node.kind, Kind::File { size: 0, .. })
-            && (name == b"lock" || name.ends_with(b".lock"))
+        matches!(node.kind, Kind::File { size: 0, .. }) && (name == b"lock" || name.ends_with(b".lock"))
     };
     if node.is_directory() {
         tree.below(path)
@@ -433,9 +403,7 @@ fn aspects(old: &Node, new: &Node) -> Vec<Aspect> {
         }),
     }
     // The mode of a symbolic link means nothing, and tools write different ones.
-    if old.mode != new.mode
-        && !matches!((&old.kind, &new.kind), (Kind::Symlink(_), Kind::Symlink(_)))
-    {
+    if old.mode != new.mode && !matches!((&old.kind, &new.kind), (Kind::Symlink(_), Kind::Symlink(_))) {
         what.push(Aspect::Mode {
             before: format!("{:04o}", old.mode),
             after: format!("{:04o}", new.mode),
@@ -448,8 +416,7 @@ fn aspects(old: &Node, new: &Node) -> Vec<Aspect> {
         });
     }
     if old.xattrs != new.xattrs {
-        let all: std::collections::BTreeSet<_> =
-            old.xattrs.keys().chain(new.xattrs.keys()).collect();
+        let all: std::collections::BTreeSet<_> = old.xattrs.keys().chain(new.xattrs.keys()).collect();
         let names = all
             .into_iter()
             .filter(|name| old.xattrs.get(*name) != new.xattrs.get(*name));
@@ -473,10 +440,9 @@ fn facts(node: &Node) -> (&'static str, u64) {
 
 pub(super) fn hex(hash: &Hash) -> String {
     use std::fmt::Write as _;
-    hash.iter()
-        .fold(String::with_capacity(64), |mut out, byte| {
-            // Writing into a String cannot fail.
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
+    hash.iter().fold(String::with_capacity(64), |mut out, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }

@@ -34,9 +34,7 @@ pub struct ConfigDifference {
 }
 
 pub(super) fn compare(before: &Value, after: &Value) -> Vec<ConfigDifference> {
-    let top = TOP
-        .iter()
-        .map(|&field| (field, &before[field], &after[field]));
+    let top = TOP.iter().map(|&field| (field, &before[field], &after[field]));
     let inner = FIELDS
         .iter()
         .map(|&field| (field, &before["config"][field], &after["config"][field]));

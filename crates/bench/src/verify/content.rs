@@ -39,9 +39,7 @@ pub(super) fn add_diffs(
             } => Some(before_size.max(after_size)),
             _ => None,
         });
-        let Some(size) =
-            sizes.filter(|&size| size <= options.text_limit && total + size <= TOTAL_LIMIT)
-        else {
+        let Some(size) = sizes.filter(|&size| size <= options.text_limit && total + size <= TOTAL_LIMIT) else {
             continue;
         };
         let (Some(a), Some(b)) = (
@@ -71,10 +69,7 @@ fn origin(tree: &Tree, path: &[u8]) -> Option<Origin> {
     }
 }
 
-fn fetch(
-    image: &Image,
-    wanted: &BTreeSet<Origin>,
-) -> Result<BTreeMap<Origin, Vec<u8>>, VerifyError> {
+fn fetch(image: &Image, wanted: &BTreeSet<Origin>) -> Result<BTreeMap<Origin, Vec<u8>>, VerifyError> {
     let mut found = BTreeMap::new();
     let layers: BTreeSet<u32> = wanted.iter().map(|origin| origin.layer).collect();
     for layer in layers {
@@ -95,8 +90,7 @@ fn fetch(
 
 /// Unified format, without the volatile parts where they are known; none if one of the two is not text.
 fn diff(raw_path: &[u8], path: &str, before: &[u8], after: &[u8]) -> Option<String> {
-    let normal = volatile::rule(raw_path)
-        .and_then(|rule| Some(((rule.normalise)(before)?, (rule.normalise)(after)?)));
+    let normal = volatile::rule(raw_path).and_then(|rule| Some(((rule.normalise)(before)?, (rule.normalise)(after)?)));
     let (before, after) = normal.as_ref().map_or((before, after), |(a, b)| (a, b));
     let (before, after) = (text(before)?, text(after)?);
     let diff = TextDiff::from_lines(before, after);
@@ -109,7 +103,5 @@ fn diff(raw_path: &[u8], path: &str, before: &[u8], after: &[u8]) -> Option<Stri
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {
-    str::from_utf8(bytes)
-        .ok()
-        .filter(|text| !text.contains('\0'))
+    str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }

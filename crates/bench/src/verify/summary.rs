@@ -74,10 +74,7 @@ fn volatile(out: &mut String, comparison: &Comparison) {
     }
     let total: usize = reasons.values().sum();
     if total > 0 {
-        let _ = writeln!(
-            out,
-            "  {total} differ only in what varies from build to build:"
-        );
+        let _ = writeln!(out, "  {total} differ only in what varies from build to build:");
         for (reason, count) in reasons {
             let _ = writeln!(out, "    {count:>6}  {reason}");
         }
@@ -99,36 +96,18 @@ fn stubs(out: &mut String, comparison: &Comparison) {
                 Change::Removed { .. } => "gone; it was empty",
                 Change::Changed { .. } => "changed, empty",
             };
-            let _ = writeln!(
-                out,
-                "  mount point {}: {what} (owner {uid}:{gid})",
-                difference.path
-            );
+            let _ = writeln!(out, "  mount point {}: {what} (owner {uid}:{gid})", difference.path);
         }
     }
 }
 
 fn one(out: &mut String, difference: &Difference) {
     let _ = match &difference.kind {
-        Change::Added {
-            file_type,
-            size: bytes,
-        } => writeln!(
-            out,
-            "  added {}: {}",
-            difference.path,
-            sized(file_type, *bytes)
-        ),
-        Change::Removed {
-            file_type,
-            size: bytes,
-        } => {
-            writeln!(
-                out,
-                "  removed {}: {}",
-                difference.path,
-                sized(file_type, *bytes)
-            )
+        Change::Added { file_type, size: bytes } => {
+            writeln!(out, "  added {}: {}", difference.path, sized(file_type, *bytes))
+        }
+        Change::Removed { file_type, size: bytes } => {
+            writeln!(out, "  removed {}: {}", difference.path, sized(file_type, *bytes))
         }
         Change::Changed { what } => {
             let what: Vec<_> = what.iter().map(aspect).collect();

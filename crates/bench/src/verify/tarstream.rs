@@ -63,10 +63,9 @@ pub(super) fn each_entry<R: Read>(
     let mut ordinal = 0;
     while let Some(header) = next_header(reader)? {
         let size = match header.entry_type() {
-            EntryType::GNULongName
-            | EntryType::GNULongLink
-            | EntryType::XHeader
-            | EntryType::XGlobalHeader => header.entry_size()?,
+            EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader | EntryType::XGlobalHeader => {
+                header.entry_size()?
+            }
             // These have no content; some writers give them the size of their file all the same.
             EntryType::Link
             | EntryType::Symlink
@@ -84,9 +83,7 @@ pub(super) fn each_entry<R: Read>(
                 extension(reader, size)?;
             }
             EntryType::GNUSparse => {
-                return Err(LayerError::Malformed(
-                    "it holds a sparse file, which layers do not",
-                ));
+                return Err(LayerError::Malformed("it holds a sparse file, which layers do not"));
             }
             kind => {
                 let entry = std::mem::take(&mut extensions).into_entry(&header, kind, size)?;
@@ -123,13 +120,7 @@ fn next_header<R: Read>(reader: &mut R) -> Result<Option<Header>, LayerError> {
     let sum: u32 = block
         .iter()
         .enumerate()
-        .map(|(at, &b)| {
-            if (148..156).contains(&at) {
-                32
-            } else {
-                u32::from(b)
-            }
-        })
+        .map(|(at, &b)| if (148..156).contains(&at) { 32 } else { u32::from(b) })
         .sum();
     if header.cksum().ok() != Some(sum) {
         return Err(LayerError::Malformed(
@@ -142,15 +133,10 @@ fn next_header<R: Read>(reader: &mut R) -> Result<Option<Header>, LayerError> {
 /// The content of an extension header, with its padding taken off the stream.
 fn extension<R: Read>(reader: &mut R, size: u64) -> Result<Vec<u8>, LayerError> {
     if size > EXTENSION_LIMIT {
-        return Err(LayerError::Malformed(
-            "a name or its attributes are larger than 1 MiB",
-        ));
+        return Err(LayerError::Malformed("a name or its attributes are larger than 1 MiB"));
     }
     let mut content = Vec::new();
-    reader
-        .take(size)
-        .read_to_end(&mut content)
-        .map_err(truncated_or)?;
+    reader.take(size).read_to_end(&mut content).map_err(truncated_or)?;
     if content.len() as u64 != size {
         return Err(LayerError::Truncated);
     }
@@ -223,18 +209,13 @@ impl Extensions {
 
     fn into_entry(self, header: &Header, kind: EntryType, size: u64) -> Result<Entry, LayerError> {
         let device = if kind.is_character_special() || kind.is_block_special() {
-            (
-                header.device_major()?.unwrap_or(0),
-                header.device_minor()?.unwrap_or(0),
-            )
+            (header.device_major()?.unwrap_or(0), header.device_minor()?.unwrap_or(0))
         } else {
             (0, 0)
         };
         Ok(Entry {
             kind,
-            path: self
-                .path
-                .unwrap_or_else(|| header.path_bytes().into_owned()),
+            path: self.path.unwrap_or_else(|| header.path_bytes().into_owned()),
             link: self
                 .link
                 .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned))

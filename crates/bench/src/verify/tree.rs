@@ -83,12 +83,7 @@ impl Tree {
             .filter(|(key, _)| !key.is_empty())
     }
 
-    fn add(
-        &mut self,
-        origin: Origin,
-        entry: Entry,
-        content: &mut dyn Read,
-    ) -> Result<(), LayerError> {
+    fn add(&mut self, origin: Origin, entry: Entry, content: &mut dyn Read) -> Result<(), LayerError> {
         let path = self.locate(&entry.path);
         let (parent, name) = split(&path);
         if name == OPAQUE {
@@ -100,10 +95,7 @@ impl Tree {
             if !hidden.starts_with(WHITEOUT) {
                 let target = join(parent, hidden);
                 self.remove_lower(&target, origin.layer);
-                let lower = self
-                    .nodes
-                    .get(&target)
-                    .is_some_and(|node| node.layer < origin.layer);
+                let lower = self.nodes.get(&target).is_some_and(|node| node.layer < origin.layer);
                 if lower && self.below(&target).next().is_none() {
                     self.nodes.remove(&target);
                 }
@@ -141,10 +133,7 @@ impl Tree {
                 target: escape(target),
             });
         };
-        let node = Node {
-            layer,
-            ..node.clone()
-        };
+        let node = Node { layer, ..node.clone() };
         self.place(path, node);
         Ok(())
     }
@@ -217,12 +206,7 @@ impl Tree {
     }
 }
 
-fn read_file(
-    path: &[u8],
-    size: u64,
-    origin: Origin,
-    content: &mut dyn Read,
-) -> Result<Kind, LayerError> {
+fn read_file(path: &[u8], size: u64, origin: Origin, content: &mut dyn Read) -> Result<Kind, LayerError> {
     let rule = volatile::rule(path).filter(|_| size <= NORMAL_LIMIT);
     let (read, sha256, normal) = if let Some(rule) = rule {
         let mut bytes = Vec::new();

@@ -87,11 +87,7 @@ static RULES: &[Volatile] = &[
         FONTCONFIG,
     ),
     rule_of(Place::Path("etc/machine-id"), machine_id, MACHINE_ID),
-    rule_of(
-        Place::Path("var/lib/dbus/machine-id"),
-        machine_id,
-        MACHINE_ID,
-    ),
+    rule_of(Place::Path("var/lib/dbus/machine-id"), machine_id, MACHINE_ID),
     rule_of(Place::Path("etc/shadow"), shadow, SHADOW),
     rule_of(Place::Path("etc/shadow-"), shadow, SHADOW),
     rule_of(Place::In("var/cache/debconf", "-old"), opaque, BACKUP),
@@ -114,11 +110,7 @@ static RULES: &[Volatile] = &[
     ),
 ];
 
-const fn rule_of(
-    place: Place,
-    normalise: fn(&[u8]) -> Option<Vec<u8>>,
-    reason: &'static str,
-) -> Volatile {
+const fn rule_of(place: Place, normalise: fn(&[u8]) -> Option<Vec<u8>>, reason: &'static str) -> Volatile {
     Volatile {
         place,
         normalise,
@@ -131,13 +123,9 @@ pub(super) fn rule(path: &[u8]) -> Option<&'static Volatile> {
     let (directory, name) = split(path);
     RULES.iter().find(|rule| match rule.place {
         Place::Path(want) => path == want.as_bytes(),
-        Place::In(parent, ending) => {
-            directory == parent.as_bytes() && name.ends_with(ending.as_bytes())
-        }
+        Place::In(parent, ending) => directory == parent.as_bytes() && name.ends_with(ending.as_bytes()),
         Place::Name(want) => name == want.as_bytes(),
-        Place::Below(parent, want) => {
-            name == want.as_bytes() && directory.ends_with(parent.as_bytes())
-        }
+        Place::Below(parent, want) => name == want.as_bytes() && directory.ends_with(parent.as_bytes()),
         Place::Ending(ending) => name.ends_with(ending.as_bytes()),
     })
 }
@@ -207,11 +195,7 @@ fn without_timestamps(content: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(content.len());
     let mut rest = content;
     while let Some(&first) = rest.first() {
-        if rest.len() >= LENGTH
-            && is_date(&rest[..10])
-            && rest[10] == b' '
-            && is_clock(&rest[11..LENGTH])
-        {
+        if rest.len() >= LENGTH && is_date(&rest[..10]) && rest[10] == b' ' && is_clock(&rest[11..LENGTH]) {
             out.extend_from_slice(b"<time>");
             rest = &rest[LENGTH..];
         } else {
@@ -233,13 +217,10 @@ fn is_date(text: &[u8]) -> bool {
 /// Whether `text` has digits where `shape` has them, and is `shape` elsewhere.
 fn like(text: &[u8], shape: &[u8]) -> bool {
     text.len() == shape.len()
-        && text.iter().zip(shape).all(|(a, b)| {
-            if b.is_ascii_digit() {
-                a.is_ascii_digit()
-            } else {
-                a == b
-            }
-        })
+        && text
+            .iter()
+            .zip(shape)
+            .all(|(a, b)| if b.is_ascii_digit() { a.is_ascii_digit() } else { a == b })
 }
 
 fn machine_id(content: &[u8]) -> Option<Vec<u8>> {
@@ -285,9 +266,7 @@ fn uv_cache(content: &[u8]) -> Option<Vec<u8>> {
     let object = value.as_object_mut()?;
     object.remove("timestamp")?;
     if let Some(directories) = object.get_mut("directories").and_then(Value::as_object_mut) {
-        directories
-            .values_mut()
-            .for_each(|time| *time = Value::Null);
+        directories.values_mut().for_each(|time| *time = Value::Null);
     }
     serde_json::to_vec(&value).ok()
 }
@@ -314,19 +293,14 @@ mod tests {
 
     fn same(path: &str, a: &str, b: &str) -> bool {
         let rule = rule(path.as_bytes()).unwrap();
-        let (a, b) = (
-            (rule.normalise)(a.as_bytes()),
-            (rule.normalise)(b.as_bytes()),
-        );
+        let (a, b) = ((rule.normalise)(a.as_bytes()), (rule.normalise)(b.as_bytes()));
         a.is_some() && a == b
     }
 
     #[test]
     fn history_keeps_what_was_installed() {
         let log = |date: &str, list: &str| {
-            format!(
-                "\nStart-Date: {date}\nCommandline: apt-get install x\nInstall: {list}\nEnd-Date: {date}\n"
-            )
+            format!("\nStart-Date: {date}\nCommandline: apt-get install x\nInstall: {list}\nEnd-Date: {date}\n")
         };
         let path = "var/log/apt/history.log";
         let a = log(
@@ -341,10 +315,7 @@ mod tests {
             "2026-01-01  10:00:00",
             "jq:amd64 (1.8-1), libjq1:amd64 (1.7-1, automatic)",
         );
-        let not_automatic = log(
-            "2026-01-01  10:00:00",
-            "jq:amd64 (1.7-1), libjq1:amd64 (1.7-1)",
-        );
+        let not_automatic = log("2026-01-01  10:00:00", "jq:amd64 (1.7-1), libjq1:amd64 (1.7-1)");
         assert!(same(path, &a, &other_order));
         assert!(!same(path, &a, &other_version));
         assert!(!same(path, &a, &not_automatic));
@@ -374,11 +345,7 @@ mod tests {
 
     #[test]
     fn ids_and_days() {
-        assert!(same(
-            "etc/machine-id",
-            &"a1".repeat(16),
-            &("0b".repeat(16) + "\n")
-        ));
+        assert!(same("etc/machine-id", &"a1".repeat(16), &("0b".repeat(16) + "\n")));
         assert!(!same("etc/machine-id", "uninitialized\n", &"0b".repeat(16)));
         assert!(same(
             "etc/shadow",
@@ -408,9 +375,7 @@ mod tests {
         assert!(same(path, &json(1, "null"), &json(2, "null")));
         assert!(!same(path, &json(1, "null"), &json(1, "\"abc\"")));
         let record = |sum: &str, other: &str| {
-            format!(
-                "demo-1.0.dist-info/uv_cache.json,sha256={sum},194\ndemo/__init__.py,sha256={other},4\n"
-            )
+            format!("demo-1.0.dist-info/uv_cache.json,sha256={sum},194\ndemo/__init__.py,sha256={other},4\n")
         };
         let path = "app/.venv/lib/demo-1.0.dist-info/RECORD";
         assert!(same(path, &record("a", "x"), &record("b", "x")));

@@ -72,9 +72,7 @@ impl Buildx {
     }
 
     fn images(&self) -> Result<Vec<String>, BuildError> {
-        let list = ask(self
-            .client
-            .docker(&["image", "ls", "--all", "--quiet", "--no-trunc"]))?;
+        let list = ask(self.client.docker(&["image", "ls", "--all", "--quiet", "--no-trunc"]))?;
         Ok(list.lines().map(|line| line.trim().to_owned()).collect())
     }
 

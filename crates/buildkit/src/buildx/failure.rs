@@ -148,20 +148,11 @@ mod tests {
         let followed = Followed {
             steps: vec![
                 step("[a 2/2] RUN slow", Some("context canceled"), ""),
-                step(
-                    "[b 2/2] RUN bad \\\n  thing",
-                    Some("exit code: 7"),
-                    &log.join("\n"),
-                ),
+                step("[b 2/2] RUN bad \\\n  thing", Some("exit code: 7"), &log.join("\n")),
             ],
             ..Followed::default()
         };
-        let error = explain(
-            &ended(256, Cause::Itself),
-            &followed,
-            None,
-            BuildRecord::default(),
-        );
+        let error = explain(&ended(256, Cause::Itself), &followed, None, BuildRecord::default());
         assert!(matches!(error, BuildError::Failed { .. }));
         let text = error.to_string();
         assert!(
@@ -179,12 +170,7 @@ mod tests {
             running: vec!["[2/2] RUN slow".into()],
             text: Vec::new(),
         };
-        let error = explain(
-            &ended(9, Cause::Itself),
-            &followed,
-            None,
-            BuildRecord::default(),
-        );
+        let error = explain(&ended(9, Cause::Itself), &followed, None, BuildRecord::default());
         assert_eq!(
             error.to_string(),
             "cannot use the builder: the client was killed by signal 9\n  while step `[2/2] RUN slow` ran\n  \
@@ -197,21 +183,11 @@ mod tests {
         let followed = Followed {
             steps: vec![step("[2/2] RUN slow", Some("context canceled"), "")],
             running: Vec::new(),
-            text: vec![
-                "ERROR: failed to receive status: rpc error: code = Unavailable desc = EOF".into(),
-            ],
+            text: vec!["ERROR: failed to receive status: rpc error: code = Unavailable desc = EOF".into()],
         };
-        let error = explain(
-            &ended(256, Cause::Itself),
-            &followed,
-            None,
-            BuildRecord::default(),
-        );
+        let error = explain(&ended(256, Cause::Itself), &followed, None, BuildRecord::default());
         let text = error.to_string();
-        assert!(
-            text.contains("the connection to the builder was lost"),
-            "{text}"
-        );
+        assert!(text.contains("the connection to the builder was lost"), "{text}");
         assert!(text.contains("while step `[2/2] RUN slow` ran"), "{text}");
         assert!(text.contains("code = Unavailable"), "{text}");
     }
@@ -223,12 +199,7 @@ mod tests {
             running: Vec::new(),
             text: vec!["  >>> RUN curl || echo connection refused".into()],
         };
-        let error = explain(
-            &ended(256, Cause::Itself),
-            &followed,
-            None,
-            BuildRecord::default(),
-        );
+        let error = explain(&ended(256, Cause::Itself), &followed, None, BuildRecord::default());
         assert!(matches!(error, BuildError::Failed { .. }), "{error}");
     }
 
@@ -238,12 +209,7 @@ mod tests {
             text: vec!["ERROR: dockerfile parse error on line 1".into()],
             ..Followed::default()
         };
-        let error = explain(
-            &ended(256, Cause::Itself),
-            &followed,
-            None,
-            BuildRecord::default(),
-        );
+        let error = explain(&ended(256, Cause::Itself), &followed, None, BuildRecord::default());
         assert_eq!(
             error.to_string(),
             "the build was refused\n  the client says:\n    ERROR: dockerfile parse error on line 1"

@@ -36,8 +36,7 @@ impl Watch {
     pub(super) fn leader_has_ended(&self) -> bool {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         i32::try_from(self.leader).is_ok_and(|leader| {
-            waitid(Id::Pid(Pid::from_raw(leader)), flags)
-                .is_ok_and(|status| status != WaitStatus::StillAlive)
+            waitid(Id::Pid(Pid::from_raw(leader)), flags).is_ok_and(|status| status != WaitStatus::StillAlive)
         })
     }
 
@@ -90,9 +89,7 @@ fn children(process: u32) -> Vec<u32> {
 
 fn high_water(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -126,10 +126,7 @@ impl Plan {
             "--config".to_owned(),
             config.display().to_string(),
         ];
-        let mut engine = vec![
-            main.display().to_string(),
-            self.program.display().to_string(),
-        ];
+        let mut engine = vec![main.display().to_string(), self.program.display().to_string()];
         let mut option = |name: &str, value: &dyn std::fmt::Display| {
             engine.push(format!("--{name}={value}"));
         };
@@ -140,13 +137,7 @@ impl Plan {
         option("host", &format_args!("unix://{}", main.display()));
         option("containerd", &containerd.display());
         option("bridge", &home.bridge());
-        for touches_the_host in [
-            "iptables",
-            "ip6tables",
-            "ip-forward",
-            "ip-masq",
-            "userland-proxy",
-        ] {
+        for touches_the_host in ["iptables", "ip6tables", "ip-forward", "ip-masq", "userland-proxy"] {
             option(touches_the_host, &false);
         }
         // With systemd's driver steps would get groups outside of ours.

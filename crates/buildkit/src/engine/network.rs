@@ -38,9 +38,9 @@ fn choose(id: &str, routes: &str) -> Option<String> {
         .filter(|(_, length)| *length > 8)
         .collect();
     // Any spread will do.
-    let first = id.bytes().fold(0u32, |hash, byte| {
-        hash.wrapping_mul(31).wrapping_add(u32::from(byte))
-    });
+    let first = id
+        .bytes()
+        .fold(0u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
     (0..NETWORKS)
         .map(|offset| RANGE + (first.wrapping_add(offset) % NETWORKS) * 8)
         .find(|&candidate| {
@@ -73,8 +73,7 @@ mod tests {
 
     #[test]
     fn inside_the_range_and_usable() {
-        let (address, length) =
-            chosen("default via 192.0.2.1 dev eth0\n0.0.0.0/1 dev tun0").unwrap();
+        let (address, length) = chosen("default via 192.0.2.1 dev eth0\n0.0.0.0/1 dev tun0").unwrap();
         assert_eq!(length, 29);
         assert_eq!(address & mask(15), RANGE);
         assert_eq!(address & 7, 1);
@@ -91,11 +90,7 @@ mod tests {
         ] {
             let (other, _) = chosen(&route).unwrap();
             let length = network(route.split_whitespace().next().unwrap()).unwrap().1;
-            assert_ne!(
-                other & mask(length.min(29)),
-                first & mask(length.min(29)),
-                "{route}"
-            );
+            assert_ne!(other & mask(length.min(29)), first & mask(length.min(29)), "{route}");
         }
     }
 

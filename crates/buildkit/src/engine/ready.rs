@@ -58,10 +58,7 @@ fn ping(socket: &Path) -> std::io::Result<bool> {
     stream.write_all(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    Ok(answer
-        .split_whitespace()
-        .nth(1)
-        .is_some_and(|status| status == "200"))
+    Ok(answer.split_whitespace().nth(1).is_some_and(|status| status == "200"))
 }
 
 fn end_of_log(folder: &Path, program: &str) -> String {

@@ -137,10 +137,7 @@ impl Step {
     }
 
     fn ended_intervals(&self) -> usize {
-        self.intervals
-            .iter()
-            .filter(|interval| interval.end.is_some())
-            .count()
+        self.intervals.iter().filter(|interval| interval.end.is_some()).count()
     }
 
     fn first_start(&self) -> Option<Timestamp> {

@@ -112,9 +112,7 @@ mod tests {
                 Entry {
                     id: "x9eaee".into(),
                     kind: "exec.cachemount".into(),
-                    description:
-                        "cached mount /u from exec /bin/sh -c set -e\necho a\n with id \"ns/u\""
-                            .into(),
+                    description: "cached mount /u from exec /bin/sh -c set -e\necho a\n with id \"ns/u\"".into(),
                     bytes: 3_589_000,
                 },
                 Entry {

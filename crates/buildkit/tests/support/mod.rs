@@ -4,9 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cachemount_buildkit::{
-    BuildError, BuildRecord, BuildRequest, Builder, EngineOptions, PrivateEngine, StepRecord,
-};
+use cachemount_buildkit::{BuildError, BuildRecord, BuildRequest, Builder, EngineOptions, PrivateEngine, StepRecord};
 use fs_err as fs;
 
 /// Says that these tests may be skipped where no engine can be started. Without it they fail there.
@@ -16,10 +14,7 @@ const MAY_SKIP: &str = "CACHEMOUNT_SKIP_ENGINE_TESTS";
 const PROGRAMS: [&str; 8] = ["sh", "cat", "ls", "mkdir", "sleep", "stat", "head", "true"];
 
 /// Whether to leave a test, as was asked for.
-#[allow(
-    clippy::print_stdout,
-    reason = "the test's reader must see that it proves nothing"
-)]
+#[allow(clippy::print_stdout, reason = "the test's reader must see that it proves nothing")]
 pub fn skipped() -> bool {
     let skip = std::env::var_os(MAY_SKIP).is_some_and(|value| value == "1");
     if skip {
@@ -30,9 +25,8 @@ pub fn skipped() -> bool {
 
 /// A private engine, or the end of the test.
 pub fn engine() -> PrivateEngine {
-    PrivateEngine::start(&EngineOptions::default()).unwrap_or_else(|error| {
-        panic!("no private engine: {error}\n(set {MAY_SKIP}=1 to do without these tests)")
-    })
+    PrivateEngine::start(&EngineOptions::default())
+        .unwrap_or_else(|error| panic!("no private engine: {error}\n(set {MAY_SKIP}=1 to do without these tests)"))
 }
 
 /// A folder with a Dockerfile and, beside it, the files of a tiny system taken from this machine.
@@ -55,8 +49,7 @@ impl Context {
 
     /// Replaces the steps.
     pub fn write(&self, steps: &str) {
-        let text =
-            format!("FROM scratch AS base\nCOPY rootfs/ /\nFROM base\nARG BUST=0\n{steps}\n");
+        let text = format!("FROM scratch AS base\nCOPY rootfs/ /\nFROM base\nARG BUST=0\n{steps}\n");
         fs::write(self.folder.path().join("Dockerfile"), text).unwrap();
     }
 
@@ -110,11 +103,7 @@ pub fn build(builder: &dyn Builder, request: &BuildRequest) -> BuildRecord {
 
 /// The one step whose name contains this.
 pub fn step<'a>(record: &'a BuildRecord, part: &str) -> &'a StepRecord {
-    let found: Vec<_> = record
-        .steps
-        .iter()
-        .filter(|step| step.name.contains(part))
-        .collect();
+    let found: Vec<_> = record.steps.iter().filter(|step| step.name.contains(part)).collect();
     match found[..] {
         [step] => step,
         _ => panic!("{} steps name {part}: {:#?}", found.len(), record.steps),
@@ -167,11 +156,7 @@ impl Traces {
         if Path::new(&bridge).exists() {
             present.push(bridge);
         }
-        present.extend(
-            self.groups()
-                .iter()
-                .map(|group| group.display().to_string()),
-        );
+        present.extend(self.groups().iter().map(|group| group.display().to_string()));
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
         let below = self.folder.display().to_string();
         present.extend(

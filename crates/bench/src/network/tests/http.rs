@@ -23,15 +23,9 @@ fn one_client_connection_serves_two_hosts() {
     }
     let (second, second_thread) = answer("second");
     for path in ["/a", ""] {
-        client.send(get(
-            &proxy,
-            &format!("http://localhost:{}{path}", second.port()),
-        ));
+        client.send(get(&proxy, &format!("http://localhost:{}{path}", second.port())));
         let asked = if path.is_empty() { "/" } else { path };
-        assert_eq!(
-            client.message().text(),
-            format!("second GET {asked} HTTP/1.1")
-        );
+        assert_eq!(client.message().text(), format!("second GET {asked} HTTP/1.1"));
     }
     let traffic = proxy.counters();
     let counts: Vec<_> = traffic
@@ -44,10 +38,7 @@ fn one_client_connection_serves_two_hosts() {
         (format!("localhost:{}", second.port()), 1, 2),
     ];
     expected.sort();
-    let expected: Vec<_> = expected
-        .iter()
-        .map(|(a, b, c)| (a.as_str(), *b, *c))
-        .collect();
+    let expected: Vec<_> = expected.iter().map(|(a, b, c)| (a.as_str(), *b, *c)).collect();
     assert_eq!(counts, expected);
     first_thread.join().unwrap();
     second_thread.join().unwrap();
@@ -187,11 +178,7 @@ fn what_concerns_one_connection_is_not_passed_on() {
     assert_eq!(response.header("x-own"), None);
     assert_eq!(response.header("etag"), Some("\"e\""));
     let request = told.recv().unwrap();
-    let mut names: Vec<_> = request
-        .headers
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let mut names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["Host", "Range", "X-Kept"]);
     assert_eq!(request.header("host"), Some(address.to_string().as_str()));
@@ -242,9 +229,7 @@ fn without_the_password_nothing_is_passed_on() {
     let proxy = proxy();
     let mut client = Connection::to(&proxy);
     for header in ["", "Proxy-Authorization: Basic Y2FjaGVtb3VudDp4\r\n"] {
-        client.send(format!(
-            "GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n{header}\r\n"
-        ));
+        client.send(format!("GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: x\r\n{header}\r\n"));
         let response = client.message();
         assert_eq!(response.status(), "407");
         assert_eq!(

@@ -104,11 +104,7 @@ fn build_arguments_come_in_both_cases() {
     let port = proxy.address().port();
     assert!(url.starts_with("http://cachemount:"));
     assert!(url.ends_with(&format!("@172.17.0.1:{port}")));
-    assert!(
-        proxy
-            .url("fd00::1")
-            .ends_with(&format!("@[fd00::1]:{port}"))
-    );
+    assert!(proxy.url("fd00::1").ends_with(&format!("@[fd00::1]:{port}")));
     let arguments = proxy.build_args("172.17.0.1");
     let names: Vec<_> = arguments.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
@@ -134,11 +130,7 @@ fn build_arguments_come_in_both_cases() {
 struct Endless<'a>(&'a mut usize);
 
 impl AsyncRead for Endless<'_> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let room = buffer.remaining();
         buffer.put_slice(&vec![0; room]);
         *self.0 += room;

@@ -15,16 +15,8 @@ fn accepted_forms() {
         ("50mbit/20ms", network(Some(50_000_000), 20), "50mbit/20ms"),
         ("1gbit/5ms", network(Some(1_000_000_000), 5), "1gbit/5ms"),
         ("20mbit", network(Some(20_000_000), 0), "20mbit"),
-        (
-            "500kbit/100ms",
-            network(Some(500_000), 100),
-            "500kbit/100ms",
-        ),
-        (
-            " 1.5MBit/0.2s",
-            network(Some(1_500_000), 200),
-            "1500kbit/200ms",
-        ),
+        ("500kbit/100ms", network(Some(500_000), 100), "500kbit/100ms"),
+        (" 1.5MBit/0.2s", network(Some(1_500_000), 200), "1500kbit/200ms"),
         ("as-is/20ms", network(None, 20), "as-is/20ms"),
         ("1001bit", network(Some(1_001), 0), "1001bit"),
     ] {

@@ -150,9 +150,7 @@ impl Connection {
 
     pub(super) fn reply(&mut self, body: &str) {
         let length = body.len();
-        self.send(format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"
-        ));
+        self.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"));
     }
 }
 
@@ -169,10 +167,7 @@ pub(super) fn authorization(proxy: &Proxy) -> String {
 }
 
 pub(super) fn get(proxy: &Proxy, url: &str) -> String {
-    format!(
-        "GET {url} HTTP/1.1\r\nHost: ignored\r\n{}\r\n",
-        authorization(proxy)
-    )
+    format!("GET {url} HTTP/1.1\r\nHost: ignored\r\n{}\r\n", authorization(proxy))
 }
 
 /// Bytes that no accident repeats in the wrong order.

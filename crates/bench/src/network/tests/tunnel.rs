@@ -48,11 +48,7 @@ fn a_shaped_line_changes_no_byte() {
         assert_eq!(connection.exactly(100_000), noise(100_000));
         connection.send(noise(2_000_000));
     });
-    exchange(
-        &mut connect(&proxy, &address.to_string()),
-        100_000,
-        2_000_000,
-    );
+    exchange(&mut connect(&proxy, &address.to_string()), 100_000, 2_000_000);
     thread.join().unwrap();
 }
 
@@ -113,11 +109,7 @@ fn another_proxy_is_gone_through() {
     let parent = proxy();
     // The password holds for the parent only; this one refuses loopback by itself, which does not
     // matter where the parent makes the connection.
-    let proxy = proxy_with(
-        "as-is",
-        through(&parent, "cachemount"),
-        LoopbackTargets::Refuse,
-    );
+    let proxy = proxy_with("as-is", through(&parent, "cachemount"), LoopbackTargets::Refuse);
     let (address, thread) = server(2, |mut connection| {
         let request = connection.message();
         assert_eq!(request.header("proxy-authorization"), None);
@@ -150,9 +142,6 @@ fn another_proxy_that_refuses_is_named() {
     ));
     let response = client.message();
     assert_eq!(response.status(), "502");
-    let reason = format!(
-        "the proxy {} of this machine refuses: HTTP/1.1 407",
-        parent.address()
-    );
+    let reason = format!("the proxy {} of this machine refuses: HTTP/1.1 407", parent.address());
     assert!(response.text().contains(&reason), "{}", response.text());
 }

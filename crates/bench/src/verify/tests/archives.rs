@@ -8,11 +8,7 @@ use crate::verify::{CompareOptions, VerifyError, compare_archives};
 fn sample() -> TestImage {
     image(&[
         &[dir("etc/"), file("etc/hostname", "a\n")],
-        &[
-            dir("app/"),
-            file("app/run", "run"),
-            symlink("sh", "app/run"),
-        ],
+        &[dir("app/"), file("app/run", "run"), symlink("sh", "app/run")],
     ])
 }
 
@@ -28,11 +24,7 @@ fn every_layout_gives_the_same_tree() {
             }
             .save();
             let comparison = try_compare(reference.path(), other.path()).unwrap();
-            assert!(
-                comparison.same(),
-                "{layout:?} {gzip}: {}",
-                comparison.to_text()
-            );
+            assert!(comparison.same(), "{layout:?} {gzip}: {}", comparison.to_text());
             assert_eq!((comparison.paths, comparison.files), (6, 2));
             assert_eq!(comparison.before.layer_bytes, comparison.after.layer_bytes);
             assert_eq!(
@@ -43,10 +35,7 @@ fn every_layout_gives_the_same_tree() {
                 ),
                 (2, 2, 5)
             );
-            assert_eq!(
-                gzip,
-                comparison.after.stored_bytes < comparison.before.stored_bytes
-            );
+            assert_eq!(gzip, comparison.after.stored_bytes < comparison.before.stored_bytes);
         }
     }
 }
@@ -62,8 +51,7 @@ fn gzip_of_several_members() {
     let error = try_compare(plain.save().path(), bytes.save().path()).unwrap_err();
     assert!(matches!(error, VerifyError::Digest { .. }), "{error}");
     // Without digests the archive is taken as it is.
-    let config = json!({"architecture": "amd64", "os": "linux", "config": plain.config["config"]})
-        .to_string();
+    let config = json!({"architecture": "amd64", "os": "linux", "config": plain.config["config"]}).to_string();
     let manifest = json!([{"Config": "c.json", "Layers": ["0", "1"]}]).to_string();
     let archive = outer(&[
         ("0".to_owned(), plain.layers[0].clone()),
@@ -82,9 +70,7 @@ fn a_layer_stored_as_a_link() {
     let mut header = tar::Header::new_gnu();
     let content = layer(&[file("a", "1")]);
     header.set_size(content.len() as u64);
-    builder
-        .append_data(&mut header, "one/layer.tar", &content[..])
-        .unwrap();
+    builder.append_data(&mut header, "one/layer.tar", &content[..]).unwrap();
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::Symlink);
     header.set_size(0);
@@ -100,9 +86,7 @@ fn a_layer_stored_as_a_link() {
     ] {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
-        builder
-            .append_data(&mut header, name, text.as_bytes())
-            .unwrap();
+        builder.append_data(&mut header, name, text.as_bytes()).unwrap();
     }
     let archive = save(&builder.into_inner().unwrap());
     let comparison = try_compare(archive.path(), archive.path()).unwrap();
@@ -118,14 +102,8 @@ fn archives_that_are_none() {
             outer(&[("hello".to_owned(), b"x".to_vec())]),
             "neither `manifest.json` nor `index.json`",
         ),
-        (
-            gzip(&sample().to_bytes()),
-            "compressed with gzip as a whole",
-        ),
-        (
-            outer(&[("manifest.json".to_owned(), b"[]".to_vec())]),
-            "lists no image",
-        ),
+        (gzip(&sample().to_bytes()), "compressed with gzip as a whole"),
+        (outer(&[("manifest.json".to_owned(), b"[]".to_vec())]), "lists no image"),
         (
             outer(&[("manifest.json".to_owned(), b"[{".to_vec())]),
             "read `manifest.json`",
@@ -133,9 +111,7 @@ fn archives_that_are_none() {
     ];
     for (bytes, want) in cases {
         let bad = save(&bytes);
-        let error = try_compare(good.path(), bad.path())
-            .unwrap_err()
-            .to_string();
+        let error = try_compare(good.path(), bad.path()).unwrap_err().to_string();
         assert!(error.contains(want), "{error}");
         assert!(error.contains(bad.path().to_str().unwrap()), "{error}");
     }
@@ -219,10 +195,7 @@ fn compressions_we_cannot_undo_are_named() {
         let error = try_compare(sample().save().path(), broken.save().path())
             .unwrap_err()
             .to_string();
-        assert!(
-            error.contains(&format!("compressed with {name}")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("compressed with {name}")), "{error}");
     }
 }
 
@@ -239,9 +212,7 @@ fn a_layer_that_is_no_tar() {
 #[test]
 fn a_platform_is_chosen_where_there_are_several() {
     let manifest = |arch: &str| {
-        let config = json!({"architecture": arch, "os": "linux"})
-            .to_string()
-            .into_bytes();
+        let config = json!({"architecture": arch, "os": "linux"}).to_string().into_bytes();
         (config, arch.to_owned())
     };
     let mut entries = vec![("blobs/sha256/l".to_owned(), layer(&[file("a", "1")]))];
@@ -249,20 +220,16 @@ fn a_platform_is_chosen_where_there_are_several() {
     for (config, arch) in [manifest("amd64"), manifest("arm64")] {
         entries.push((format!("blobs/sha256/c-{arch}"), config));
         let text = json!({"config": {"digest": format!("sha256:c-{arch}")}, "layers": [{"digest": "sha256:l"}]});
-        entries.push((
-            format!("blobs/sha256/m-{arch}"),
-            text.to_string().into_bytes(),
-        ));
-        manifests.push(json!({"digest": format!("sha256:m-{arch}"), "platform": {"architecture": arch, "os": "linux"}}));
+        entries.push((format!("blobs/sha256/m-{arch}"), text.to_string().into_bytes()));
+        manifests
+            .push(json!({"digest": format!("sha256:m-{arch}"), "platform": {"architecture": arch, "os": "linux"}}));
     }
     entries.push((
         "index.json".to_owned(),
         json!({ "manifests": manifests }).to_string().into_bytes(),
     ));
     let archive = save(&outer(&entries));
-    let error = try_compare(archive.path(), archive.path())
-        .unwrap_err()
-        .to_string();
+    let error = try_compare(archive.path(), archive.path()).unwrap_err().to_string();
     assert!(error.contains("linux/amd64, linux/arm64"), "{error}");
     let options = CompareOptions {
         platform: Some("linux/arm64".to_owned()),

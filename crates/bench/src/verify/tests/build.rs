@@ -53,8 +53,7 @@ impl Item {
     }
 
     pub(super) fn xattr(mut self, name: &str, value: &[u8]) -> Self {
-        self.xattrs
-            .push((format!("SCHILY.xattr.{name}"), value.to_vec()));
+        self.xattrs.push((format!("SCHILY.xattr.{name}"), value.to_vec()));
         self
     }
 }
@@ -96,11 +95,7 @@ pub(super) fn layer(items: &[Item]) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for item in items {
         builder
-            .append_pax_extensions(
-                item.xattrs
-                    .iter()
-                    .map(|(key, value)| (key.as_str(), &value[..])),
-            )
+            .append_pax_extensions(item.xattrs.iter().map(|(key, value)| (key.as_str(), &value[..])))
             .unwrap();
         let mut header = Header::new_gnu();
         header.set_entry_type(item.kind);
@@ -134,9 +129,7 @@ fn long(builder: &mut Builder<Vec<u8>>, kind: EntryType, name: &[u8]) {
     header.set_entry_type(kind);
     header.set_size(name.len() as u64 + 1);
     header.set_cksum();
-    builder
-        .append(&header, &[name, b"\0"].concat()[..])
-        .unwrap();
+    builder.append(&header, &[name, b"\0"].concat()[..]).unwrap();
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -190,18 +183,11 @@ impl TestImage {
         let stored: Vec<_> = self
             .layers
             .iter()
-            .map(|layer| {
-                if self.gzip {
-                    gzip(layer)
-                } else {
-                    layer.clone()
-                }
-            })
+            .map(|layer| if self.gzip { gzip(layer) } else { layer.clone() })
             .collect();
         let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
         let blob = |bytes: &[u8]| format!("blobs/sha256/{}", hex(bytes));
-        let descriptor =
-            |bytes: &[u8]| json!({"digest": format!("sha256:{}", hex(bytes)), "size": bytes.len()});
+        let descriptor = |bytes: &[u8]| json!({"digest": format!("sha256:{}", hex(bytes)), "size": bytes.len()});
         if self.layout == Layout::DockerOld {
             let mut names = Vec::new();
             for (number, layer) in stored.iter().enumerate() {
@@ -212,17 +198,13 @@ impl TestImage {
             let name = format!("{}.json", hex(&config));
             let manifest = json!([{"Config": name, "RepoTags": null, "Layers": names}]);
             entries.push((name, config));
-            entries.push((
-                "manifest.json".to_owned(),
-                manifest.to_string().into_bytes(),
-            ));
+            entries.push(("manifest.json".to_owned(), manifest.to_string().into_bytes()));
             return outer(&entries);
         }
         entries.extend(stored.iter().map(|layer| (blob(layer), layer.clone())));
         entries.push((blob(&config), config.clone()));
         let layers: Vec<_> = stored.iter().map(|layer| descriptor(layer)).collect();
-        let manifest = json!({"schemaVersion": 2, "config": descriptor(&config), "layers": layers})
-            .to_string();
+        let manifest = json!({"schemaVersion": 2, "config": descriptor(&config), "layers": layers}).to_string();
         entries.push((blob(manifest.as_bytes()), manifest.clone().into_bytes()));
         let mut image = descriptor(manifest.as_bytes());
         image["platform"] = json!({"architecture": "amd64", "os": "linux"});
@@ -230,21 +212,13 @@ impl TestImage {
         attestation["platform"] = json!({"architecture": "unknown", "os": "unknown"});
         let index = json!({"schemaVersion": 2, "manifests": [image, attestation]}).to_string();
         entries.push((blob(index.as_bytes()), index.clone().into_bytes()));
-        let top =
-            json!({"schemaVersion": 2, "manifests": [descriptor(index.as_bytes())]}).to_string();
+        let top = json!({"schemaVersion": 2, "manifests": [descriptor(index.as_bytes())]}).to_string();
         entries.push(("index.json".to_owned(), top.into_bytes()));
-        entries.push((
-            "oci-layout".to_owned(),
-            b"{\"imageLayoutVersion\":\"1.0.0\"}".to_vec(),
-        ));
+        entries.push(("oci-layout".to_owned(), b"{\"imageLayoutVersion\":\"1.0.0\"}".to_vec()));
         if self.layout == Layout::DockerNew {
             let layers: Vec<_> = stored.iter().map(|layer| blob(layer)).collect();
-            let manifest =
-                json!([{"Config": blob(&config), "RepoTags": ["a:1"], "Layers": layers}]);
-            entries.push((
-                "manifest.json".to_owned(),
-                manifest.to_string().into_bytes(),
-            ));
+            let manifest = json!([{"Config": blob(&config), "RepoTags": ["a:1"], "Layers": layers}]);
+            entries.push(("manifest.json".to_owned(), manifest.to_string().into_bytes()));
         }
         outer(&entries)
     }
@@ -260,9 +234,7 @@ pub(super) fn outer(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
         let mut header = Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
-        builder
-            .append_data(&mut header, name, &content[..])
-            .unwrap();
+        builder.append_data(&mut header, name, &content[..]).unwrap();
     }
     builder.into_inner().unwrap()
 }
@@ -277,17 +249,8 @@ pub(super) fn try_compare(before: &Path, after: &Path) -> Result<Comparison, Ver
     compare_archives(before, after, &CompareOptions::default())
 }
 
-pub(super) fn compare_with(
-    before: &[&[Item]],
-    after: &[&[Item]],
-    options: &CompareOptions,
-) -> Comparison {
-    compare_archives(
-        image(before).save().path(),
-        image(after).save().path(),
-        options,
-    )
-    .unwrap()
+pub(super) fn compare_with(before: &[&[Item]], after: &[&[Item]], options: &CompareOptions) -> Comparison {
+    compare_archives(image(before).save().path(), image(after).save().path(), options).unwrap()
 }
 
 /// Images of the given layers, compared without options.
@@ -297,8 +260,5 @@ pub(super) fn compare(before: &[&[Item]], after: &[&[Item]]) -> Comparison {
 
 /// The paths that really differ.
 pub(super) fn real(comparison: &Comparison) -> Vec<&str> {
-    comparison
-        .real()
-        .map(|difference| difference.path.as_str())
-        .collect()
+    comparison.real().map(|difference| difference.path.as_str()).collect()
 }

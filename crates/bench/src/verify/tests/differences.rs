@@ -82,12 +82,7 @@ fn capabilities() {
     let a = b"\x01\0\0\x02\x0a\x0a\0\0\0\0\0\0";
     let b = b"\x01\0\0\x02\x0a\x0b\0\0\0\0\0\0";
     assert!(compare(&[&[with(a)]], &[&[with(a)]]).same());
-    assert_eq!(
-        one(with(a), with(b)),
-        Aspect::Xattrs {
-            names: names.clone()
-        }
-    );
+    assert_eq!(one(with(a), with(b)), Aspect::Xattrs { names: names.clone() });
     assert_eq!(one(with(a), file("ping", "1")), Aspect::Xattrs { names });
 }
 
@@ -118,14 +113,8 @@ fn added_and_removed() {
 #[test]
 fn small_text_files_are_shown() {
     let comparison = compare(
-        &[&[
-            file("etc/a.conf", "one\ntwo\nthree\n"),
-            file("bin", b"\0\x01"),
-        ]],
-        &[&[
-            file("etc/a.conf", "one\n2\nthree\n"),
-            file("bin", b"\0\x02"),
-        ]],
+        &[&[file("etc/a.conf", "one\ntwo\nthree\n"), file("bin", b"\0\x01")]],
+        &[&[file("etc/a.conf", "one\n2\nthree\n"), file("bin", b"\0\x02")]],
     );
     let diff = comparison
         .differences
@@ -180,11 +169,7 @@ fn configuration() {
     after.config["config"]["Labels"] = json!(null);
     after.config["created"] = json!("2026-01-01T00:00:00Z");
     let comparison = try_compare(image(&[]).save().path(), after.save().path()).unwrap();
-    let fields: Vec<_> = comparison
-        .config
-        .iter()
-        .map(|difference| difference.field)
-        .collect();
+    let fields: Vec<_> = comparison.config.iter().map(|difference| difference.field).collect();
     assert_eq!(fields, ["Env"]);
     assert!(!comparison.same());
     assert!(comparison.to_text().contains("config Env"));
@@ -254,10 +239,7 @@ fn compiled_python() {
         &[&[file(path, pyc(0, 1, 9, b"c"))]],
         &[&[file(path, pyc(0, 2, 9, b"c")).mode(0o600)]],
     );
-    assert!(
-        !comparison.same(),
-        "the mode is not covered by the exemption"
-    );
+    assert!(!comparison.same(), "the mode is not covered by the exemption");
     let comparison = compare(&[&[]], &[&[file(path, pyc(0, 1, 9, b"c"))]]);
     assert!(!comparison.same(), "nor is being there");
 }
@@ -293,10 +275,7 @@ fn json() {
     let value = serde_json::to_value(&comparison).unwrap();
     assert_eq!(value["version"], 1);
     assert_eq!(value["differences"][0]["path"], "/a");
-    assert_eq!(
-        value["differences"][0]["kind"]["what"][0]["aspect"],
-        "content"
-    );
+    assert_eq!(value["differences"][0]["kind"]["what"][0]["aspect"], "content");
     assert_eq!(value["differences"][0]["class"]["class"], "real");
     assert_eq!(value["differences"][1]["kind"]["kind"], "added");
 }
@@ -309,19 +288,13 @@ fn item() -> impl Strategy<Value = Item> {
         "[a-z]{1,5}".prop_map(|target| symlink("", &target)),
         (0u32..8, 0u32..8).prop_map(|(major, minor)| device("", major, minor)),
     ];
-    (path, kind, 0u32..0o10000, 0u64..3, 0u64..3, any::<bool>()).prop_map(
-        |(path, item, mode, uid, gid, xattr)| {
-            let item = Item {
-                path: path.into_bytes(),
-                ..item.mode(mode).owner(uid, gid)
-            };
-            if xattr {
-                item.xattr("user.x", b"\n=1")
-            } else {
-                item
-            }
-        },
-    )
+    (path, kind, 0u32..0o10000, 0u64..3, 0u64..3, any::<bool>()).prop_map(|(path, item, mode, uid, gid, xattr)| {
+        let item = Item {
+            path: path.into_bytes(),
+            ..item.mode(mode).owner(uid, gid)
+        };
+        if xattr { item.xattr("user.x", b"\n=1") } else { item }
+    })
 }
 
 /// Each changes one property; none if the item has no such property.

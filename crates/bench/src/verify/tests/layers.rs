@@ -7,11 +7,7 @@ use crate::verify::VerifyError;
 fn gives(layers: &[&[Item]], want: &[Item]) {
     let comparison = compare(layers, &[want]);
     assert!(comparison.same(), "{}", comparison.to_text());
-    assert!(
-        comparison.differences.is_empty(),
-        "{}",
-        comparison.to_text()
-    );
+    assert!(comparison.differences.is_empty(), "{}", comparison.to_text());
 }
 
 #[test]
@@ -54,11 +50,7 @@ fn opaque_directories() {
     ] {
         gives(
             &[
-                &[
-                    dir("d").mode(0o700),
-                    file("d/old", "1"),
-                    file("d/e/old", "1"),
-                ],
+                &[dir("d").mode(0o700), file("d/old", "1"), file("d/e/old", "1")],
                 &second,
             ],
             &[dir("d"), dir("d/e"), file("d/e/new", "2")],
@@ -68,10 +60,7 @@ fn opaque_directories() {
 
 #[test]
 fn names_that_only_look_like_whiteouts() {
-    gives(
-        &[&[file("a", "1"), file(".wh..wh.plnk", "")]],
-        &[file("a", "1")],
-    );
+    gives(&[&[file("a", "1"), file(".wh..wh.plnk", "")]], &[file("a", "1")]);
     gives(&[&[file("x.wh.a", "1")]], &[file("x.wh.a", "1")]);
 }
 
@@ -109,16 +98,9 @@ fn hard_links_share_content_and_survive_their_first_name() {
 
 #[test]
 fn a_hard_link_to_nothing_is_an_error() {
-    let error = try_compare(
-        image(&[&[hardlink("b", "a")]]).save().path(),
-        image(&[]).save().path(),
-    )
-    .unwrap_err();
+    let error = try_compare(image(&[&[hardlink("b", "a")]]).save().path(), image(&[]).save().path()).unwrap_err();
     assert!(matches!(error, VerifyError::Layer { .. }));
-    assert!(
-        error.to_string().contains("`b` is a hard link to `a`"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("`b` is a hard link to `a`"), "{error}");
 }
 
 #[test]
@@ -171,19 +153,13 @@ fn names_that_are_not_utf8_and_long_ones() {
         &[&[raw(b"caf\xe9")]],
         &[&[raw(b"caf\xc3\xa9"), raw(b"a\\b"), raw(b"new\nline")]],
     );
-    assert_eq!(
-        real(&comparison),
-        ["/a\\\\b", "/caf\u{e9}", "/caf\\xe9", "/new\\nline"]
-    );
+    assert_eq!(real(&comparison), ["/a\\\\b", "/caf\u{e9}", "/caf\\xe9", "/new\\nline"]);
     let long = "d/".repeat(80) + "name";
     let link = "t/".repeat(80);
     let items: &[Item] = &[file(&long, "1"), symlink("link", &link)];
     let comparison = compare(&[items], &[&[]]);
     assert!(real(&comparison).contains(&format!("/{long}").as_str()));
-    let comparison = compare(
-        &[items],
-        &[&[file(&long, "1"), symlink("link", &(link + "x"))]],
-    );
+    let comparison = compare(&[items], &[&[file(&long, "1"), symlink("link", &(link + "x"))]]);
     assert_eq!(real(&comparison), ["/link"]);
 }
 
@@ -191,15 +167,9 @@ fn names_that_are_not_utf8_and_long_ones() {
 #[test]
 fn common_layers() {
     let base: &[Item] = &[dir("etc"), file("etc/a", "1"), file("etc/b", "1")];
-    let comparison = compare(
-        &[base, &[file("etc/a", "2")]],
-        &[base, &[file("etc/.wh.b", "")]],
-    );
+    let comparison = compare(&[base, &[file("etc/a", "2")]], &[base, &[file("etc/.wh.b", "")]]);
     assert_eq!(real(&comparison), ["/etc/a", "/etc/b"]);
     assert_eq!(comparison.before.layers, 2);
-    assert_eq!(
-        comparison.before.layer_bytes,
-        comparison.before.stored_bytes
-    );
+    assert_eq!(comparison.before.layer_bytes, comparison.before.stored_bytes);
     assert_eq!(comparison.after.files, 1);
 }

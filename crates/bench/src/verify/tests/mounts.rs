@@ -11,13 +11,7 @@ fn mounted(targets: &[&str]) -> CompareOptions {
 }
 
 fn hint<'a>(comparison: &'a Comparison, path: &str) -> &'a str {
-    match &comparison
-        .differences
-        .iter()
-        .find(|d| d.path == path)
-        .unwrap()
-        .class
-    {
+    match &comparison.differences.iter().find(|d| d.path == path).unwrap().class {
         Class::Real { hint: Some(hint) } => hint,
         other => panic!("{other:?}"),
     }
@@ -63,9 +57,7 @@ fn a_mount_point_that_takes_a_users_home_away_is_real() {
     assert!(compare_with(&[&[home()]], &[&stub(1000)], &options).same());
     // The user's own directory became root's.
     let comparison = compare_with(&[&stub(1000)], &[&stub(0)], &options);
-    assert!(
-        hint(&comparison, "/home/app/.cache").contains("belonged to uid 1000 and became root's")
-    );
+    assert!(hint(&comparison, "/home/app/.cache").contains("belonged to uid 1000 and became root's"));
 }
 
 #[test]
@@ -94,10 +86,7 @@ fn content_is_never_a_stub() {
     );
     assert!(hint(&comparison, "/var/cache/apt/archives/jq.deb").contains("mount was not in force"));
     let comparison = compare(&[&[]], &[&[file("var/lib/apt/lists/x_InRelease", "x")]]);
-    assert!(
-        hint(&comparison, "/var/lib/apt/lists/x_InRelease")
-            .contains("apt's package lists, now in the image")
-    );
+    assert!(hint(&comparison, "/var/lib/apt/lists/x_InRelease").contains("apt's package lists, now in the image"));
     let comparison = compare(&[&[file("var/lib/apt/lists/x_InRelease", "x")]], &[&[]]);
     assert!(hint(&comparison, "/var/lib/apt/lists/x_InRelease").contains("hidden by a mount?"));
     let comparison = compare(&[&[file("var/lib/apt/extended_states", "x")]], &[&[]]);
@@ -127,15 +116,7 @@ fn a_cache_that_the_image_carried_about() {
     );
     // What lies beside the mount, or comes anew, is not covered.
     let beside: &[Item] = &[dir("root"), file("root/.npmrc", "1")];
-    assert_eq!(
-        real(&compare_with(&[beside], &[after], &options)),
-        ["/root/.npmrc"]
-    );
+    assert_eq!(real(&compare_with(&[beside], &[after], &options)), ["/root/.npmrc"]);
     let comparison = compare_with(&[after], &[before], &options);
-    assert!(
-        comparison
-            .real()
-            .all(|d| matches!(d.kind, Change::Added { .. }))
-            && !comparison.same()
-    );
+    assert!(comparison.real().all(|d| matches!(d.kind, Change::Added { .. })) && !comparison.same());
 }
