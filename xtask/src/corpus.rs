@@ -39,9 +39,7 @@ struct Tally {
 
 /// Runs everything over a folder; whether nothing was violated.
 pub fn run(folder: &Path, options: &Options) -> Result<bool> {
-    let mut paths = Vec::new();
-    collect(folder, &mut paths)?;
-    paths.sort();
+    let paths = files(folder)?;
     if let Some(out) = &options.write {
         fs_err::create_dir_all(out)?;
     }
@@ -59,6 +57,14 @@ pub fn run(folder: &Path, options: &Options) -> Result<bool> {
     }
     tally.print(options);
     Ok(tally.violations.is_empty())
+}
+
+/// All files below a folder, sorted.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    collect(folder, &mut paths)?;
+    paths.sort();
+    Ok(paths)
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
@@ -113,7 +119,7 @@ fn one(name: &str, source: &[u8], knowledge: &Knowledge, options: &Options) -> R
             }
             if fixed.source != source {
                 part.changed = 1;
-                compare(name, source, &fixed.source, &fixed.applied.len(), &mut part.violations);
+                compare(name, source, &fixed.source, &mut part.violations);
                 if let Some(out) = &options.write {
                     fs_err::write(out.join(name.replace('/', "__")), &fixed.source)?;
                 }
@@ -133,7 +139,7 @@ fn one(name: &str, source: &[u8], knowledge: &Knowledge, options: &Options) -> R
 }
 
 /// Looks at the result with no knowledge of the fixes: nothing lost, and gained only stages that lend a file.
-fn compare(name: &str, before: &[u8], after: &[u8], _fixes: &usize, violations: &mut Vec<String>) {
+fn compare(name: &str, before: &[u8], after: &[u8], violations: &mut Vec<String>) {
     let keywords = |source: &[u8]| -> Vec<String> {
         Dockerfile::parse(source)
             .instructions()
