@@ -665,3 +665,14 @@ fn mounts_stand_one_a_line() {
         "FROM node:22\nRUN --mount=type=secret,id=a \\\n    --mount=type=cache,id=npm,target=/root/.npm \\\n    npm ci\n"
     );
 }
+
+#[test]
+fn later_commands_of_npm_find_their_notes() {
+    // Without the mount, each of them asks the registry for a newer npm.
+    let fixed = text("FROM node:22\nRUN npm ci\nCOPY . .\nRUN npm run build\n");
+    assert_eq!(fixed.matches("id=npm,target=/root/.npm").count(), 2, "{fixed}");
+    assert_eq!(
+        text("FROM node:22\nRUN npm run build\n"),
+        "FROM node:22\nRUN npm run build\n"
+    );
+}

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::builds::network;
 use super::format::{megabytes, or_dash, seconds, sentence};
-use crate::results::{MountState, Outcome, Results};
+use crate::results::{MountState, Outcome, Results, ScenarioResult};
 
 /// The figures that matter most, as plain text of at most some thirty lines.
 #[must_use]
@@ -32,12 +32,12 @@ pub fn terminal(results: &Results) -> String {
     let mut text = format!("{}. {}\n\n", results.subject, network(results));
     text.push_str(&aligned(&rows));
     text.push('\n');
+    if results.interrupted {
+        text.push_str("The run was interrupted.\n");
+    }
     for result in &results.scenarios {
-        for (variant, outcome) in result.outcomes.iter().enumerate() {
-            if let Outcome::NotMeasured { reason } = outcome {
-                let name = results.variants.get(variant).map_or("?", String::as_str);
-                let _ = writeln!(text, "{} {name}: {}", result.scenario, sentence(reason));
-            }
+        for (reason, names) in reasons(result, &results.variants) {
+            let _ = writeln!(text, "{} {names}: {}", result.scenario, sentence(reason));
         }
     }
     for mount in &results.mounts {
@@ -61,6 +61,25 @@ pub fn terminal(results: &Results) -> String {
     }
     let _ = write!(text, "\n{}\n", results.summary.verdict.text);
     text
+}
+
+/// Why variants were not measured; those with the same reason stand together.
+fn reasons<'a>(result: &'a ScenarioResult, variants: &[String]) -> Vec<(&'a str, String)> {
+    let mut reasons: Vec<(&str, String)> = Vec::new();
+    for (variant, outcome) in result.outcomes.iter().enumerate() {
+        let Outcome::NotMeasured { reason } = outcome else {
+            continue;
+        };
+        let name = variants.get(variant).map_or("?", String::as_str);
+        match reasons.iter_mut().find(|(other, _)| other == reason) {
+            Some((_, names)) => {
+                names.push_str(", ");
+                names.push_str(name);
+            }
+            None => reasons.push((reason, name.to_owned())),
+        }
+    }
+    reasons
 }
 
 /// The first column to the left, the others to the right.

@@ -202,6 +202,10 @@ fn what_keeps_a_change_from_being_worth_it() {
     let mut slow = results(&[(Scenario::System, &[10.0, 10.0, 10.0], &[9.5, 9.0, 9.9], [0, 0])]);
     slow.set_image(same_image());
     assert!(text(&slow).contains("Not worth merging"));
+
+    let mut nothing = results(&[(Scenario::Cold, &[10.0], &[9.0], [0, 0])]);
+    nothing.set_image(same_image());
+    assert!(text(&nothing).contains("No verdict"));
 }
 
 #[test]

@@ -68,16 +68,17 @@ impl Verdict {
         if results.interrupted {
             notes.push("the run was interrupted before its end".to_owned());
         }
-        let faster = scenarios.iter().any(|summary| {
-            matches!(summary.scenario, Scenario::Dependencies | Scenario::System)
-                && summary
-                    .comparison
-                    .as_ref()
-                    .is_some_and(super::Comparison::clearly_faster)
-        });
+        let telling: Vec<&super::Comparison> = scenarios
+            .iter()
+            .filter(|summary| matches!(summary.scenario, Scenario::Dependencies | Scenario::System))
+            .filter_map(|summary| summary.comparison.as_ref())
+            .collect();
+        let faster = telling.iter().any(|comparison| comparison.clearly_faster());
         let worth = faster && contra.is_empty();
         let text = if worth {
             "Worth merging: clearly faster where it counts, and the image stays the same."
+        } else if telling.is_empty() {
+            "No verdict: neither changed dependencies nor changed system packages were measured for both."
         } else if !faster {
             "Not worth merging on these figures: neither changed dependencies nor changed system packages build clearly \
              faster."

@@ -26,6 +26,10 @@ pub struct Tool {
     pub commands: Vec<Words>,
     /// Sub-commands that read or fill the cache; options between are skipped.
     pub uses: Vec<Words>,
+    /// Sub-commands that do not fill the cache but want what an earlier step left in it. They get the mount that an earlier
+    /// step of the stage has.
+    #[serde(default)]
+    pub follows: Vec<Words>,
     /// Of these, those that take package names as arguments.
     #[serde(default)]
     pub adds: Vec<Words>,

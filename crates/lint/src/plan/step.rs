@@ -2,7 +2,7 @@
 
 use super::places::{Place, place};
 use super::switches::{self, Companion, From, Hidden};
-use super::uses::{Use, find_uses};
+use super::uses::{Use, find_followers, find_uses};
 use super::{Obstacle, Relation, guards, relation, wipes};
 use crate::edit::Safety;
 use crate::knowledge::{CacheDir, Holds, Knowledge, Scope, Tool};
@@ -26,6 +26,8 @@ pub struct ToolPlan<'m> {
     pub uses: Vec<Use>,
     /// Its directories.
     pub dirs: Vec<DirPlan<'m>>,
+    /// The step fetches nothing; it wants what an earlier step left in the cache.
+    pub follows: bool,
 }
 
 /// A directory of a tool in a step.
@@ -72,8 +74,12 @@ impl<'m> Step<'m> {
 
 impl<'m> ToolPlan<'m> {
     fn new(model: &Model<'m>, stage: usize, run: &'m Run, tool: &'m Tool) -> Option<Self> {
-        let uses = find_uses(run, tool);
-        if uses.is_empty() {
+        let mut uses = find_uses(run, tool);
+        let follows = uses.is_empty();
+        if follows {
+            uses = find_followers(run, tool);
+        }
+        if uses.is_empty() || (follows && !mounted_earlier(model, stage, run, tool, &uses)) {
             return None;
         }
         let mut dirs: Vec<_> = tool
@@ -93,7 +99,12 @@ impl<'m> ToolPlan<'m> {
             })
             .collect();
         settle(model, stage, run, tool, &uses, &mut dirs);
-        Some(Self { tool, uses, dirs })
+        Some(Self {
+            tool,
+            uses,
+            dirs,
+            follows,
+        })
     }
 
     /// The directories that are mounted or can be. Of a mount that lies deeper than the tool's directory, the mount.
@@ -166,6 +177,25 @@ fn mounted_places(run: &Run, dirs: &[DirPlan<'_>], with_missing: bool) -> Vec<St
             }
         })
         .collect()
+}
+
+/// Whether an earlier step of the stage has a cache mount where these commands look.
+fn mounted_earlier(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool, uses: &[Use]) -> bool {
+    let places: Vec<String> = tool
+        .cache
+        .iter()
+        .filter_map(|cache| shared_place(run, tool, cache, uses).ok())
+        .map(|place| place.path)
+        .collect();
+    model
+        .ancestry(stage)
+        .flat_map(|ancestor| model.stages[ancestor].runs())
+        .any(|other| {
+            other.instruction < run.instruction
+                && other.mounts.iter().any(|mount| {
+                    mount.kind == "cache" && mount.target.as_ref().is_some_and(|target| places.contains(target))
+                })
+        })
 }
 
 /// The one place of all commands of a step.

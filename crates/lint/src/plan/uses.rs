@@ -34,6 +34,17 @@ pub fn is_use(tool: &Tool, fact: &Fact, uses: &[Words]) -> bool {
     command_words(tool, fact).is_some_and(|command| matches_use(tool, fact, command, uses).is_some())
 }
 
+/// The commands of a step that want what an earlier step left in the tool's cache, in order.
+#[must_use]
+pub fn find_followers(run: &Run, tool: &Tool) -> Vec<Use> {
+    run.script
+        .facts()
+        .iter()
+        .enumerate()
+        .filter_map(|(index, fact)| read_use(run, tool, index, fact, &tool.follows))
+        .collect()
+}
+
 fn read_use(run: &Run, tool: &Tool, index: usize, fact: &Fact, uses: &[Words]) -> Option<Use> {
     let command_words = command_words(tool, fact)?;
     let plain_words = matches_use(tool, fact, command_words, uses)?;

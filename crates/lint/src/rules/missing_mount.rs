@@ -135,9 +135,17 @@ fn finding(context: &Context<'_>, step: &Step<'_>, plan: &ToolPlan<'_>) -> Optio
     Some(Finding {
         rule: RULE.id,
         severity: Severity::Advice,
-        message: format!("{} downloads without a cache mount", plan.tool.name),
+        message: if plan.follows {
+            format!("{} does not find the cache that an earlier step mounts", plan.tool.name)
+        } else {
+            format!("{} downloads without a cache mount", plan.tool.name)
+        },
         span: instruction.source(fact.span),
-        label: format!("`{}` fetches again whenever this step runs", shorten(&what)),
+        label: if plan.follows {
+            format!("`{}` looks there for what it noted before", shorten(&what))
+        } else {
+            format!("`{}` fetches again whenever this step runs", shorten(&what))
+        },
         related: Vec::new(),
         notes,
         help: None,
