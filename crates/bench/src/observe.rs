@@ -163,8 +163,20 @@ fn to_pattern(text: &str) -> String {
 }
 
 fn behind_variable(rest: &str) -> Option<&str> {
-    if let Some(inner) = rest.strip_prefix('{') {
-        return inner.split_once('}').map(|(_, behind)| behind);
+    if rest.starts_with('{') {
+        // `${A:-${B}}`: values may hold variables of their own.
+        let mut open = 0_usize;
+        for (at, next) in rest.char_indices() {
+            match next {
+                '{' => open += 1,
+                '}' => open -= 1,
+                _ => {}
+            }
+            if open == 0 {
+                return Some(&rest[at + 1..]);
+            }
+        }
+        return None;
     }
     let end = rest
         .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
@@ -294,6 +306,9 @@ mod tests {
             ),
             ("RUN pip install a==$V b", "RUN pip install a==1.2 b", true),
             ("RUN pip install a==${V:-1} b", "RUN pip install a==1.2 c", false),
+            ("RUN pip install ${A:-${B:-1}} b", "RUN pip install 1.2 b", true),
+            ("RUN pip install ${A:-${B:-1}} b", "RUN pip install 1.2 c", false),
+            ("RUN echo ${A", "RUN echo ${A", true),
             ("RUN echo \"$(id)\" '\\$X'", "RUN echo \"$(id)\" '$X'", true),
             ("RUN for x in $@; do :; done", "RUN for x in $@; do :; done", true),
             ("RUN <<EOF\nset -e\nEOF", "RUN <<EOF (set -e...)", true),

@@ -253,7 +253,8 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Builds two variants, from the layers there are, and compares their images file by file.
+    /// Compares the images of two variants file by file: that of the first from the layers there are, that of the second
+    /// from steps that all run again with warm mounts.
     ///
     /// The mounts of the second are known to the comparison unless the options name some.
     pub fn verify(
@@ -267,13 +268,25 @@ impl<'a> Bench<'a> {
         for variant in [before, after] {
             let name = self.variants[variant].name.clone();
             progress.event(Event::Working(&format!("exporting the image of `{name}`")));
-            let state = if let Some(state) = &self.states[variant] {
+            let mut state = if let Some(state) = &self.states[variant] {
                 state.clone()
             } else {
                 let state = self.fresh_state(variant, "verify");
                 self.states[variant] = Some(state.clone());
+                if variant == after {
+                    // Fills the mounts.
+                    let request = self.request(variant, &state, None, Output::CacheOnly)?;
+                    self.build(&request, progress).map_err(|source| BenchError::Build {
+                        variant: name.clone(),
+                        source,
+                    })?;
+                }
                 state
             };
+            if variant == after {
+                // The image that matters is the one that warm mounts give: every step runs once more with them.
+                state.nonce.push_str("-warm");
+            }
             let archive = self.copy.around().join(format!("image-{variant}.tar"));
             let request = self.request(variant, &state, None, Output::ImageArchive(archive.clone()))?;
             self.build(&request, progress)
@@ -283,7 +296,7 @@ impl<'a> Bench<'a> {
         progress.event(Event::Working("comparing the images"));
         let mut options = options.clone();
         if options.mount_targets.is_empty() {
-            options.mount_targets = self.mount_targets(after);
+            (options.mount_targets, options.cache_targets) = self.mount_targets(after);
         }
         let compared = verify::compare_archives(&archives[0], &archives[1], &options);
         for archive in &archives {
@@ -293,13 +306,12 @@ impl<'a> Bench<'a> {
         Ok(compared?)
     }
 
-    fn mount_targets(&self, variant: usize) -> Vec<String> {
-        let mut targets: Vec<String> = crate::look::places(&self.variants[variant].outline, &self.needed[variant])
-            .into_iter()
-            .map(|place| place.mount.target)
-            .collect();
-        targets.dedup();
-        targets
+    /// The mount points of a variant, and of these the ones that a package manager is known to cache in.
+    fn mount_targets(&self, variant: usize) -> (Vec<String>, Vec<String>) {
+        let places = crate::look::places(&self.variants[variant].outline, &self.needed[variant]);
+        let all = places.iter().map(|place| place.mount.target.clone()).collect();
+        let known = places.into_iter().filter(|place| place.mount.tool.is_some());
+        (all, known.map(|place| place.mount.target).collect())
     }
 
     /// Removes every mount of this run from the builder and the working copy from the disk; the bytes that the builder

@@ -11,6 +11,9 @@ use crate::stats::{self, Pairing, RatioEstimate};
 
 pub use verdict::Verdict;
 
+/// Differences below it are those between any two builds that run no step.
+const UNREST_SECONDS: f64 = 0.3;
+
 /// What follows from the builds of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Summary {
@@ -198,10 +201,22 @@ impl Comparison {
         interval || (!self.pairs.is_empty() && self.pairs.iter().all(|pair| *pair < 0.8))
     }
 
-    /// Whether these runs show that the variant after is clearly slower: the whole interval is above 1.1.
+    /// Whether these runs show that the variant after is clearly slower, by the same rule the other way round: the whole
+    /// interval is above 1 / 0.9, or every repetition by itself is above 1 / 0.8.
     #[must_use]
     pub fn clearly_slower(&self) -> bool {
-        self.wall.interval.is_some_and(|interval| interval.low > 1.1)
+        let interval = self.wall.interval.is_some_and(|interval| interval.low > 1.0 / 0.9);
+        interval || (!self.pairs.is_empty() && self.pairs.iter().all(|pair| *pair > 1.0 / 0.8))
+    }
+}
+
+impl ScenarioSummary {
+    /// Whether the variant after is clearly slower by more than a builder's own unrest, 0.3 s of the medians. A build of
+    /// which nothing runs takes a second or less, so that a ratio alone says little.
+    #[must_use]
+    pub fn notably_slower(&self) -> bool {
+        let slower = self.comparison.as_ref().is_some_and(Comparison::clearly_slower);
+        slower && self.mounts_saved.is_some_and(|saved| saved < -UNREST_SECONDS)
     }
 }
 

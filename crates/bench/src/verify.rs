@@ -43,9 +43,10 @@ pub struct CompareOptions {
     pub platform: Option<String>,
     /// The absolute paths of the cache mounts of the image after. Empty directories there are notes, not differences.
     pub mount_targets: Vec<String>,
-    /// Whether a file of the image before may be missing after if it lies below a mount target: a cache that the image
-    /// carried about, and that is no part of it any more. False by default, for a later step may need the file.
-    pub allow_removed_caches: bool,
+    /// Of these, the directories that a package manager is known to cache in. What the image before carries about there
+    /// may be missing after. Below any other target a missing file is a difference: the mount may have swallowed what the
+    /// image needs.
+    pub cache_targets: Vec<String>,
     /// Up to what size, in bytes, a text file that differs is shown as a diff.
     pub text_limit: u64,
 }
@@ -55,7 +56,7 @@ impl Default for CompareOptions {
         Self {
             platform: None,
             mount_targets: Vec::new(),
-            allow_removed_caches: false,
+            cache_targets: Vec::new(),
             text_limit: 128 << 10,
         }
     }

@@ -115,12 +115,7 @@ pub fn run(
         &mut shown,
     )?;
     if verify && !results.interrupted {
-        let compare = CompareOptions {
-            // A package manager's own cache that now stays in a mount is what was meant; it is counted and shown.
-            allow_removed_caches: true,
-            ..CompareOptions::default()
-        };
-        match bench.verify(0, 1, &compare, &mut shown) {
+        match bench.verify(0, 1, &CompareOptions::default(), &mut shown) {
             Ok(comparison) => results.set_image(ImageResult::from(&comparison)),
             Err(error) if error.is_interruption() => results.interrupted = true,
             Err(error) => {
@@ -148,6 +143,16 @@ pub fn diff(path: &Path, before: &str, after: &str) -> FileChange {
         .header(&format!("a/{shown}"), &format!("b/{shown}"))
         .to_string();
     FileChange { path: shown, diff }
+}
+
+/// Makes sure that reports can be written to a folder, before hours are spent on them.
+pub fn writable(folder: &Path) -> Result<()> {
+    fs_err::create_dir_all(folder)?;
+    tempfile::Builder::new()
+        .prefix(".cachemount-")
+        .tempfile_in(folder)
+        .with_context(|| format!("write in `{}`", folder.display()))?;
+    Ok(())
 }
 
 /// Writes `report.md` and `results.json`, each whole or not at all.

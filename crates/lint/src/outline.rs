@@ -217,9 +217,10 @@ fn read_run(model: &Model<'_>, run: &model::Run) -> RunStep {
             .flat_map(|step| &step.tools)
             .find(|plan| {
                 plan.dirs.iter().any(|dir| {
+                    // A mount further up covers more than the cache.
                     dir.place
                         .as_ref()
-                        .is_some_and(|place| relation(target, &place.path) != Relation::Apart)
+                        .is_some_and(|place| relation(target, &place.path) == Relation::Within)
                 })
             })
             .map(|plan| plan.tool.id.clone())

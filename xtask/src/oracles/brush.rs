@@ -8,7 +8,7 @@ use brush_parser::ast::{
     PipelineTimed, SimpleCommand, Word,
 };
 use brush_parser::word::{Parameter, ParameterExpr, TildeExpr, WordPiece, WordPieceWithSource};
-use brush_parser::{Parser, ParserOptions};
+use brush_parser::{ParseError, Parser, ParserOptions};
 
 use super::command::{ARRAY, Command, DYNAMIC, variable};
 
@@ -20,6 +20,23 @@ pub fn commands(script: &str) -> Result<Vec<Command>, String> {
         Ok(walk.commands)
     })
     .unwrap_or_else(|_| Err("panics".to_owned()))
+}
+
+/// The error with the text around its place, `‸`; brush counts lines and characters from 1.
+fn message(error: &ParseError, script: &str) -> String {
+    let position = match error {
+        ParseError::ParsingNear(position) => Some(position),
+        ParseError::Tokenizing { position, .. } => position.as_ref(),
+        ParseError::ParsingAtEndOfInput => None,
+    };
+    let line = position.and_then(|position| script.split('\n').nth(position.line.checked_sub(1)?));
+    let (Some(position), Some(line)) = (position, line) else {
+        return error.to_string();
+    };
+    let column = position.column.saturating_sub(1);
+    let before: String = line.chars().take(column).skip(column.saturating_sub(10)).collect();
+    let after: String = line.chars().skip(column).take(20).collect();
+    format!("{error} at `{}‸{}`", before.escape_debug(), after.escape_debug())
 }
 
 #[derive(Default)]
@@ -36,7 +53,7 @@ impl Walk {
         let options = ParserOptions::default();
         let program = Parser::new(script.as_bytes(), &options)
             .parse_program()
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| message(&error, script))?;
         program.complete_commands.iter().try_for_each(|list| self.list(list))
     }
 
@@ -71,6 +88,12 @@ impl Walk {
             Some(PipelineTimed::Timed(_)) => &["time"],
             Some(PipelineTimed::TimedWithPosixOutput(_)) => &["time", "-p"],
         };
+        if !time.is_empty() && pipeline.seq.is_empty() {
+            self.commands.push(Command {
+                hidden: self.hidden,
+                ..Command::default()
+            });
+        }
         if let (false, Some(command)) = (time.is_empty(), self.commands.get_mut(first)) {
             command.words.splice(0..0, time.iter().map(|word| (*word).to_owned()));
         }
@@ -312,16 +335,16 @@ impl Found {
         let pieces =
             brush_parser::word::parse(&word.value, &ParserOptions::default()).map_err(|error| error.to_string())?;
         let mut text = String::new();
-        self.pieces(&pieces, &mut text);
+        self.pieces(&word.value, &pieces, &mut text);
         Ok(text)
     }
 
-    fn pieces(&mut self, pieces: &[WordPieceWithSource], text: &mut String) {
+    fn pieces(&mut self, source: &str, pieces: &[WordPieceWithSource], text: &mut String) {
         for piece in pieces {
             match &piece.piece {
                 WordPiece::Text(part) | WordPiece::SingleQuotedText(part) => text.push_str(part),
                 WordPiece::DoubleQuotedSequence(pieces) | WordPiece::GettextDoubleQuotedSequence(pieces) => {
-                    self.pieces(pieces, text);
+                    self.pieces(source, pieces, text);
                 }
                 WordPiece::EscapeSequence(sequence) => {
                     let escaped = sequence.strip_prefix('\\').unwrap_or(sequence);
@@ -332,6 +355,16 @@ impl Found {
                     text.push('~');
                     text.push_str(user);
                 }
+                WordPiece::TildeExpansion(TildeExpr::WorkingDir) => text.push_str("~+"),
+                WordPiece::TildeExpansion(TildeExpr::OldWorkingDir) => text.push_str("~-"),
+                WordPiece::TildeExpansion(TildeExpr::NthDirFromTopOfDirStack { n, plus_used }) => {
+                    text.push_str(if *plus_used { "~+" } else { "~" });
+                    text.push_str(&n.to_string());
+                }
+                WordPiece::TildeExpansion(TildeExpr::NthDirFromBottomOfDirStack { n }) => {
+                    text.push_str("~-");
+                    text.push_str(&n.to_string());
+                }
                 WordPiece::ParameterExpansion(ParameterExpr::Parameter {
                     parameter: Parameter::Named(name),
                     indirect: false,
@@ -341,14 +374,14 @@ impl Found {
                     text.push_str(DYNAMIC);
                 }
                 WordPiece::BackquotedCommandSubstitution(script) => {
-                    // With escapes inside, we do not look into it.
-                    if !script.contains('\\') {
+                    // With escapes inside, which brush has already taken off, we do not look into it.
+                    let raw = source.get(piece.start_index..piece.end_index).unwrap_or(source);
+                    if !raw.contains('\\') {
                         self.add(Nested::Text(script.clone()));
                     }
                     text.push_str(DYNAMIC);
                 }
                 WordPiece::AnsiCQuotedText(_)
-                | WordPiece::TildeExpansion(_)
                 | WordPiece::ParameterExpansion(_)
                 | WordPiece::ArithmeticExpression(_) => text.push_str(DYNAMIC),
             }

@@ -16,7 +16,10 @@ pub fn compare(name: &str, text: &str, file: &Dockerfile, outcome: &mut Outcome)
         line,
         ours,
         theirs,
-        text: instruction_at(text, file, &index, line),
+        text: match kind {
+            Kind::Instructions => text.to_owned(),
+            _ => around(text, file, &index, line),
+        },
         shell: String::new(),
         hidden: Vec::new(),
     };
@@ -98,13 +101,18 @@ fn refusal(file: &Dockerfile, index: &LineIndex) -> Option<(usize, String)> {
     (!from).then(|| (1, "FROM is missing".to_owned()))
 }
 
-fn instruction_at(text: &str, file: &Dockerfile, index: &LineIndex, line: usize) -> String {
-    file.instructions()
+/// The instruction at a line, with the one before it: a wrong end there is often what went wrong here.
+fn around(text: &str, file: &Dockerfile, index: &LineIndex, line: usize) -> String {
+    let until: Vec<_> = file
+        .instructions()
         .filter(|instruction| index.line(instruction.span.start) <= line)
-        .last()
-        .and_then(|instruction| text.get(instruction.span.range()))
-        .unwrap_or_default()
-        .to_owned()
+        .map(|instruction| instruction.span)
+        .collect();
+    let Some(last) = until.last() else {
+        return String::new();
+    };
+    let first = until.iter().rev().nth(1).unwrap_or(last);
+    text.get(first.start..last.end).unwrap_or_default().to_owned()
 }
 
 fn our_name(statement: &Statement) -> String {
@@ -151,7 +159,16 @@ fn our_run(instruction: &Instruction) -> String {
     let mut lines: Vec<String> = statement.flags.iter().map(|flag| format!("--{}", flag.name)).collect();
     match &statement.arguments {
         Arguments::Exec(words) => lines.extend(words.iter().map(|word| format!("exec {:?}", word.text))),
-        _ => lines.push(part(statement.arguments_span.range())),
+        _ => {
+            // parse-dockerfile's text begins behind a here-document that is the first word.
+            let mut span = statement.arguments_span;
+            if let Some(first) = instruction.heredocs.first()
+                && first.redirect.start == span.start
+            {
+                span.start = first.redirect.end;
+            }
+            lines.push(part(span.range()).trim().to_owned());
+        }
     }
     for heredoc in &instruction.heredocs {
         let mut content = part(heredoc.content.range());

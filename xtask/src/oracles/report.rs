@@ -1,7 +1,7 @@
 //! The table and the classes.
 
 use super::difference::{Difference, Kind};
-use super::explain::{EXPLANATIONS, Explanation};
+use super::explain::{self, Explanation};
 
 /// Examples printed for a class.
 const EXAMPLES: usize = 3;
@@ -15,8 +15,12 @@ pub struct Counts {
     pub not_text: usize,
     /// Files that both refuse.
     pub both_refuse_file: usize,
+    /// Shell texts that bash and we refuse.
+    pub both_refuse_bash: usize,
     /// Shell texts that brush and we refuse.
-    pub both_refuse_shell: usize,
+    pub both_refuse_brush: usize,
+    /// Shell texts that `SHELL` or a Windows image gives to some named program.
+    pub other_shell: usize,
     /// Simple commands compared.
     pub commands: usize,
     compared: [usize; Kind::ALL.len()],
@@ -33,7 +37,9 @@ impl Counts {
         self.files += other.files;
         self.not_text += other.not_text;
         self.both_refuse_file += other.both_refuse_file;
-        self.both_refuse_shell += other.both_refuse_shell;
+        self.both_refuse_bash += other.both_refuse_bash;
+        self.both_refuse_brush += other.both_refuse_brush;
+        self.other_shell += other.other_shell;
         self.commands += other.commands;
         for (total, count) in self.compared.iter_mut().zip(other.compared) {
             *total += count;
@@ -43,71 +49,55 @@ impl Counts {
 
 /// Prints everything; whether nothing is left unexplained.
 pub fn print(counts: &Counts, differences: &[Difference]) -> bool {
-    println!("files                              {:>8}", counts.files);
-    println!("  not UTF-8, not compared          {:>8}", counts.not_text);
-    println!("  both we and parse-dockerfile refuse {:>5}", counts.both_refuse_file);
-    println!("shell texts both we and brush refuse {:>6}", counts.both_refuse_shell);
-    println!("simple commands compared           {:>8}", counts.commands);
-    println!(
-        "\n{:<42}{:>9}{:>9}{:>10}{:>13}",
-        "", "compared", "differ", "explained", "unexplained"
-    );
-    let mut classes: Vec<(Option<&Explanation>, Vec<&Difference>)> = EXPLANATIONS
-        .iter()
-        .map(|explanation| (Some(explanation), Vec::new()))
-        .collect();
-    let mut unexplained: Vec<&Difference> = Vec::new();
-    for difference in differences {
-        match EXPLANATIONS
-            .iter()
-            .position(|explanation| explanation.holds(difference))
-        {
-            Some(at) => classes[at].1.push(difference),
-            None => unexplained.push(difference),
-        }
+    for (label, count) in [
+        ("files", counts.files),
+        ("  not UTF-8, not compared", counts.not_text),
+        ("  refused by us and parse-dockerfile", counts.both_refuse_file),
+        ("shell texts for another program", counts.other_shell),
+        ("shell texts refused by us and bash", counts.both_refuse_bash),
+        ("shell texts refused by us and brush", counts.both_refuse_brush),
+        ("simple commands compared", counts.commands),
+    ] {
+        println!("{label:<42}{count:>9}");
     }
+    let explained: Vec<_> = differences.iter().map(|it| (it, explain::of(it))).collect();
+    println!("\n{:<42}{:>9}{:>9}{:>13}", "", "compared", "differ", "unexplained");
     for kind in Kind::ALL {
-        let differ = differences.iter().filter(|difference| difference.kind == kind).count();
-        let open = unexplained.iter().filter(|difference| difference.kind == kind).count();
+        let of_kind = || explained.iter().filter(|(difference, _)| difference.kind == kind);
         println!(
-            "{:<42}{:>9}{differ:>9}{:>10}{open:>13}",
+            "{:<42}{:>9}{:>9}{:>13}",
             kind.title(),
             counts.compared[kind as usize],
-            differ - open,
+            of_kind().count(),
+            of_kind().filter(|(_, explanation)| explanation.is_none()).count(),
         );
     }
     for kind in Kind::ALL {
-        let of_kind = |difference: &&&Difference| difference.kind == kind;
-        println!("\n== {}", kind.title());
-        for (explanation, differences) in &classes {
-            let matching: Vec<_> = differences.iter().filter(of_kind).copied().collect();
-            if let (Some(explanation), false) = (explanation, matching.is_empty()) {
-                println!(
-                    "\n{:>6}  {}: {}",
-                    matching.len(),
-                    explanation.whose.title(),
-                    explanation.text
-                );
-                matching
-                    .iter()
-                    .take(EXAMPLES)
-                    .for_each(|difference| example(difference));
+        let mut classes: Vec<(Option<&Explanation>, Vec<&Difference>)> = Vec::new();
+        for (difference, explanation) in explained.iter().filter(|(difference, _)| difference.kind == kind) {
+            let same = |class: &&mut (Option<&Explanation>, _)| match (class.0, explanation) {
+                (Some(a), Some(b)) => std::ptr::eq(a, *b),
+                (a, b) => a.is_none() && b.is_none(),
+            };
+            match classes.iter_mut().find(same) {
+                Some(class) => class.1.push(difference),
+                None => classes.push((*explanation, vec![difference])),
             }
         }
-        let matching: Vec<_> = unexplained.iter().filter(of_kind).copied().collect();
-        if !matching.is_empty() {
-            println!("\n{:>6}  UNEXPLAINED", matching.len());
-            let examples = std::env::var("ORACLE_EXAMPLES")
-                .ok()
-                .and_then(|n| n.parse().ok())
-                .unwrap_or(EXAMPLES);
-            matching
-                .iter()
-                .take(examples)
-                .for_each(|difference| example(difference));
+        if !classes.is_empty() {
+            println!("\n== {}", kind.title());
+        }
+        classes.sort_by_key(|(explanation, members)| (explanation.is_none(), std::cmp::Reverse(members.len())));
+        for (explanation, members) in classes {
+            let title = explanation.map_or_else(
+                || "UNEXPLAINED".to_owned(),
+                |explanation| format!("{}: {}", explanation.whose.title(), explanation.text),
+            );
+            println!("\n{:>6}  {title}", members.len());
+            members.iter().take(EXAMPLES).for_each(|difference| example(difference));
         }
     }
-    unexplained.is_empty()
+    explained.iter().all(|(_, explanation)| explanation.is_some())
 }
 
 fn example(difference: &Difference) {

@@ -80,8 +80,9 @@ pub fn compare(body: &Body, outcome: &mut Outcome) -> anyhow::Result<()> {
             format!("{} at `{}`", error.message, near.escape_debug())
         }
     };
+    let mut differences = Vec::new();
     let mut differ = |kind, ours: String, theirs: String, hidden| {
-        outcome.differences.push(Difference {
+        differences.push(Difference {
             kind,
             file: body.file.clone(),
             line: body.line,
@@ -95,9 +96,11 @@ pub fn compare(body: &Body, outcome: &mut Outcome) -> anyhow::Result<()> {
 
     let theirs = bash::refusal(&body.text)?;
     if theirs.is_some() == ours.is_ok() {
-        let theirs = theirs.clone().unwrap_or_else(|| ACCEPTS.to_owned());
+        let theirs = theirs.as_deref().unwrap_or(ACCEPTS).to_owned();
         differ(Kind::Bash, our_verdict.clone(), theirs, Vec::new());
     }
+    outcome.counts.both_refuse_bash += usize::from(theirs.is_some() && ours.is_err());
+    outcome.counts.other_shell += usize::from(!body.shell.is_empty());
     let commands = brush::commands(&body.text);
     match (&ours, commands) {
         (Ok(list), Ok(theirs)) => {
@@ -120,8 +123,9 @@ pub fn compare(body: &Body, outcome: &mut Outcome) -> anyhow::Result<()> {
         }
         (Ok(_), Err(theirs)) => differ(Kind::Brush, our_verdict, theirs, Vec::new()),
         (Err(_), Ok(_)) => differ(Kind::Brush, our_verdict, ACCEPTS.to_owned(), Vec::new()),
-        (Err(_), Err(_)) => outcome.counts.both_refuse_shell += 1,
+        (Err(_), Err(_)) => outcome.counts.both_refuse_brush += 1,
     }
+    outcome.differences.extend(differences);
     outcome.counts.compared(Kind::Bash);
     outcome.counts.compared(Kind::Brush);
     Ok(())

@@ -50,7 +50,7 @@ pub(super) fn scenarios(results: &Results) -> String {
             "scenario",
             "s before",
             "s after",
-            "after/before (95 % interval)",
+            &interval_header(results),
             "MB before",
             "MB after",
             "MB after/before",
@@ -64,6 +64,29 @@ pub(super) fn scenarios(results: &Results) -> String {
     text.push_str(&others(results));
     text.push_str(&warnings(results));
     text
+}
+
+/// The head of a column of ratios. Few pairs cannot give the confidence that is aimed at, so it names what they give.
+fn interval_header(results: &Results) -> String {
+    let ratios = results
+        .summary
+        .scenarios
+        .iter()
+        .filter_map(|summary| summary.comparison.as_ref());
+    let repeated = ratios
+        .map(|comparison| comparison.wall)
+        .filter(|wall| wall.interval.is_some());
+    let Some(fewest) = repeated.min_by_key(|wall| wall.runs) else {
+        return "after/before".to_owned();
+    };
+    if fewest.attainable() >= fewest.confidence {
+        return format!("after/before ({:.0} % interval)", 100.0 * fewest.confidence);
+    }
+    format!(
+        "after/before (interval, {:.0} % at best with {} pairs)",
+        100.0 * fewest.attainable(),
+        fewest.runs
+    )
 }
 
 fn range(figures: &Figures) -> String {
@@ -201,7 +224,7 @@ pub(super) fn steps_alone(results: &Results) -> String {
                 "scenario",
                 "s before",
                 "s after",
-                "after/before (95 % interval)",
+                &interval_header(results),
                 "times faster"
             ],
             &rows

@@ -47,6 +47,10 @@ fn the_main_table() {
     let report = markdown(&good());
     let table = section(&report, "Builds before and after");
     assert!(table.contains("Network: 50mbit/20ms, shaped and counted."));
+    assert!(
+        table.contains("| after/before (interval, 75 % at best with 3 pairs) |"),
+        "{table}"
+    );
     for row in [
         "| cold | 50.0 | 49.0 | 0.98 (one run, no interval) | 200 | 200 | 1.00 | 1 |",
         "| dependencies | 21.0 (20.0 to 22.0) | 4.5 (4.0 to 5.0) | 0.21 (0.20 to 0.24) | 100 | 1.0 | 0.01 | 3 |",

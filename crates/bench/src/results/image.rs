@@ -16,9 +16,9 @@ pub struct ImageResult {
     pub paths: u64,
     /// Those that are regular files.
     pub files: u64,
-    /// Bytes of regular files before.
+    /// Bytes of all layers before, as tar archives.
     pub bytes_before: u64,
-    /// Bytes of regular files after.
+    /// Bytes of all layers after, as tar archives.
     pub bytes_after: u64,
     /// Paths that really differ.
     pub real: usize,
@@ -58,8 +58,8 @@ impl From<&Comparison> for ImageResult {
             same: comparison.same(),
             paths: comparison.paths,
             files: comparison.files,
-            bytes_before: comparison.before.file_bytes,
-            bytes_after: comparison.after.file_bytes,
+            bytes_before: comparison.before.layer_bytes,
+            bytes_after: comparison.after.layer_bytes,
             real,
             harmless: comparison.differences.len() - real,
             config: comparison

@@ -272,3 +272,25 @@ fn intervals_hold_the_truth_as_often_as_they_say() {
         assert!((held - 0.95).abs() < slack, "{runs} runs, {pairing:?}: {held}");
     }
 }
+
+#[test]
+fn runs_that_drift() {
+    let drifts = |values: &[f64]| {
+        let mut found = warnings(values).into_iter();
+        found.find(|warning| matches!(warning, Warning::Drift { .. }))
+    };
+    let up = drifts(&[10.0, 10.5, 11.5, 12.5]);
+    assert_eq!(
+        up,
+        Some(Warning::Drift {
+            first: 10.0,
+            last: 12.5
+        })
+    );
+    assert!(up.unwrap().to_string().starts_with("drift: every run took longer"));
+    assert!(drifts(&[12.5, 11.5, 10.5, 10.0]).unwrap().to_string().contains("less"));
+    assert!(drifts(&[10.0, 11.0, 12.5]).is_none(), "too few");
+    assert!(drifts(&[10.0, 12.5, 11.0, 13.0]).is_none(), "not steady");
+    assert!(drifts(&[10.0, 10.1, 10.2, 11.9]).is_none(), "too little");
+    assert!(drifts(&[10.0; 6]).is_none());
+}

@@ -20,6 +20,10 @@ const ENOUGH_RUNS: usize = 6;
 const FEWEST_FOR_OUTLIERS: usize = 5;
 /// What a first run must take beyond the median of the rest to be worth a word.
 const SLOW_FIRST: f64 = 1.1;
+/// Runs from which a series is said to drift: three are in order by chance every third time.
+const FEWEST_FOR_DRIFT: usize = 4;
+/// What the slowest run of a drift must take beyond the fastest to be worth a word.
+const DRIFT: f64 = 1.2;
 
 /// A reason to read figures with care; its text says what to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +44,13 @@ pub enum Warning {
         first: f64,
         /// The median of the others.
         rest: f64,
+    },
+    /// Each run took longer than the one before it, or each less.
+    Drift {
+        /// What the first took.
+        first: f64,
+        /// What the last took.
+        last: f64,
     },
     /// Runs stand out from the others.
     Outliers {
@@ -67,6 +78,13 @@ impl fmt::Display for Warning {
                  {rest:.1}): something was not warm yet, such as the builder's own caches; add a \
                  run that is not counted",
                 first / rest
+            ),
+            Self::Drift { first, last } => write!(
+                f,
+                "drift: every run took {} than the one before it, from {first:.1} to {last:.1} in all; something grows or \
+                 warms up from run to run, such as a mount or a machine's temperature; a median of such runs depends on how \
+                 many there are",
+                if last > first { "longer" } else { "less" }
             ),
             Self::Outliers { numbers } => {
                 let list: Vec<String> = numbers.iter().map(ToString::to_string).collect();
@@ -126,6 +144,9 @@ pub fn outliers(values: &[f64]) -> Vec<usize> {
 /// of the others, and beyond their upper end by more than their whole range (our own rule; the
 /// common one by z-scores needs more runs than builds usually get). It is then not called an
 /// outlier as well.
+///
+/// Runs drift if each of at least four took longer than the one before it, or each less, and the slowest took more than
+/// 1.2 times as long as the fastest (our own rule as well).
 #[must_use]
 pub fn warnings(values: &[f64]) -> Vec<Warning> {
     let mut found = Vec::new();
@@ -141,6 +162,7 @@ pub fn warnings(values: &[f64]) -> Vec<Warning> {
     let slow_first = slow_first_run(values);
     let skipped = usize::from(slow_first.is_some());
     found.extend(slow_first);
+    found.extend(drift(values));
     let considered = &values[skipped..];
     if considered.len() >= FEWEST_FOR_OUTLIERS {
         let numbers: Vec<usize> = outliers(considered)
@@ -164,4 +186,13 @@ fn slow_first_run(values: &[f64]) -> Option<Warning> {
     let middle = median(rest)?;
     (first > SLOW_FIRST * middle && first - slowest > slowest - fastest)
         .then_some(Warning::SlowFirstRun { first, rest: middle })
+}
+
+fn drift(values: &[f64]) -> Option<Warning> {
+    if values.len() < FEWEST_FOR_DRIFT {
+        return None;
+    }
+    let (first, last) = (*values.first()?, *values.last()?);
+    let steady = values.is_sorted_by(|a, b| a < b) || values.is_sorted_by(|a, b| a > b);
+    (steady && first.max(last) > DRIFT * first.min(last)).then_some(Warning::Drift { first, last })
 }

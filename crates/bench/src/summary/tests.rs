@@ -209,11 +209,54 @@ fn what_keeps_a_change_from_being_worth_it() {
 }
 
 #[test]
+fn a_loss_is_no_gain() {
+    let judged = |scenarios: &[(Scenario, &[f64], &[f64], [u64; 2])]| {
+        let mut results = results(scenarios);
+        results.set_image(same_image());
+        results.summary.verdict
+    };
+    let dependencies: (Scenario, &[f64], &[f64], [u64; 2]) =
+        (Scenario::Dependencies, &[20.0, 21.0], &[4.0, 5.0], [100, 1]);
+    for slow in [Scenario::Cold, Scenario::Unchanged, Scenario::Source, Scenario::System] {
+        let verdict = judged(&[dependencies, (slow, &[10.0, 10.0], &[13.0, 14.0], [0, 0])]);
+        assert!(!verdict.worth, "{slow}");
+        assert!(verdict.text.starts_with("Do not merge"), "{}", verdict.text);
+        let said = format!("{slow}: builds are slower");
+        assert!(
+            verdict.reasons.iter().any(|reason| reason.contains(&said)),
+            "{verdict:?}"
+        );
+    }
+    // Twice a tenth of a second is a tenth of a second.
+    let verdict = judged(&[dependencies, (Scenario::Unchanged, &[0.1, 0.1], &[0.2, 0.2], [0, 0])]);
+    assert!(verdict.worth, "{verdict:?}");
+
+    let verdict = judged(&[(Scenario::System, &[10.0], &[20.0], [0, 0])]);
+    assert!(verdict.text.contains("slower"), "{verdict:?}");
+    assert!(!verdict.reasons.iter().any(|reason| reason.contains("no clear gain")));
+
+    let mut interrupted = good();
+    interrupted.interrupted = true;
+    interrupted.derive();
+    assert!(!interrupted.summary.verdict.worth);
+    assert!(interrupted.summary.verdict.text.starts_with("No verdict"));
+}
+
+#[test]
 fn few_runs_need_a_larger_gain() {
     let faster = |before: &[f64], after: &[f64]| {
         let results = results(&[(Scenario::System, before, after, [0, 0])]);
         let summary = results.summary.scenario(Scenario::System).unwrap().clone();
-        summary.comparison.unwrap().clearly_faster()
+        let comparison = summary.comparison.unwrap();
+        // The rule is the same the other way round.
+        let (mut turned, pairs) = (comparison.clone(), comparison.pairs.clone());
+        turned.pairs = pairs.iter().map(|pair| 1.0 / pair).collect();
+        turned.wall.interval = comparison.wall.interval.map(|interval| crate::stats::Interval {
+            low: 1.0 / interval.high,
+            high: 1.0 / interval.low,
+        });
+        assert_eq!(turned.clearly_slower(), comparison.clearly_faster());
+        comparison.clearly_faster()
     };
     assert!(faster(&[10.0], &[7.9]));
     assert!(!faster(&[10.0], &[8.1]));

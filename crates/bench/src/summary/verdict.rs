@@ -22,11 +22,16 @@ impl Verdict {
     pub(super) fn of(results: &Results, scenarios: &[ScenarioSummary]) -> Self {
         let (mut pro, mut contra, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         let find = |wanted: Scenario| scenarios.iter().find(|found| found.scenario == wanted);
+        let mut slower = false;
         for wanted in [Scenario::Dependencies, Scenario::System] {
             let comparison = find(wanted).and_then(|summary| summary.comparison.as_ref());
             match comparison {
                 Some(comparison) if comparison.clearly_faster() => {
                     pro.push(format!("{wanted}: builds take {} of the time before", comparison.wall));
+                }
+                Some(comparison) if comparison.clearly_slower() => {
+                    slower = true;
+                    contra.push(is_slower(comparison));
                 }
                 Some(comparison) => notes.push(format!(
                     "{wanted}: no clear gain, the ratio after/before is {}",
@@ -36,14 +41,10 @@ impl Verdict {
             }
         }
         for wanted in [Scenario::Cold, Scenario::Unchanged, Scenario::Source] {
-            let comparison = find(wanted).and_then(|summary| summary.comparison.as_ref());
-            match comparison {
-                Some(comparison) if comparison.clearly_slower() => notes.push(format!(
-                    "{wanted}: builds are slower, the ratio after/before is {}",
-                    comparison.wall
-                )),
-                Some(_) => {}
-                None => notes.extend(not_measured(results, wanted)),
+            match find(wanted) {
+                Some(summary) if summary.notably_slower() => contra.extend(summary.comparison.as_ref().map(is_slower)),
+                Some(summary) if summary.comparison.is_some() => {}
+                _ => notes.extend(not_measured(results, wanted)),
             }
         }
         match &results.image {
@@ -74,15 +75,19 @@ impl Verdict {
             .filter_map(|summary| summary.comparison.as_ref())
             .collect();
         let faster = telling.iter().any(|comparison| comparison.clearly_faster());
-        let worth = faster && contra.is_empty();
-        let text = if worth {
+        let worth = faster && contra.is_empty() && !results.interrupted;
+        let text = if results.interrupted {
+            "No verdict: the run was interrupted before its end."
+        } else if worth {
             "Worth merging: clearly faster where it counts, and the image stays the same."
         } else if telling.is_empty() {
             "No verdict: neither changed dependencies nor changed system packages were measured for both."
+        } else if !faster && slower {
+            "Not worth merging: builds are slower where they should be faster."
         } else if !faster {
             "Not worth merging on these figures: neither changed dependencies nor changed system packages build clearly \
              faster."
-        } else if results.image.is_none() {
+        } else if results.image.is_none() && contra.len() == 1 {
             "Faster, but nothing is known about the image: compare the images before merging."
         } else {
             "Do not merge as it is: it is faster, but see below."
@@ -93,6 +98,13 @@ impl Verdict {
             reasons: [pro, contra, notes].concat(),
         }
     }
+}
+
+fn is_slower(comparison: &super::Comparison) -> String {
+    format!(
+        "{}: builds are slower, the ratio after/before is {}",
+        comparison.scenario, comparison.wall
+    )
 }
 
 /// Why a scenario that was asked for has no comparison.

@@ -105,7 +105,7 @@ pub enum Class {
         gid: u64,
     },
     /// Left in the image before by a tool that now keeps it in a mount. Only with
-    /// [`CompareOptions::allow_removed_caches`].
+    /// [`CompareOptions::cache_targets`].
     RemovedCache {
         /// The mount's target.
         target: String,
@@ -238,7 +238,7 @@ impl Judge<'_> {
     fn removed(&self, path: &[u8], node: &Node) -> Class {
         // With its cache gone, an empty file in it is no mount point of its own.
         let holds_cache = self.below_mount(path).is_some_and(|target| {
-            self.options.allow_removed_caches && !self.before.below(target).all(|(_, node)| node.is_directory())
+            self.is_cache(target) && !self.before.below(target).all(|(_, node)| node.is_directory())
         });
         if !holds_cache && self.near_mount(path) && holds_nothing(self.before, path, node) {
             return Class::MountStub {
@@ -250,7 +250,7 @@ impl Judge<'_> {
             .below_mount(path)
             .or_else(|| self.above_mount(path).filter(|_| self.only_caches(path)));
         match target {
-            Some(target) if self.options.allow_removed_caches => Class::RemovedCache {
+            Some(target) if self.is_cache(target) => Class::RemovedCache {
                 target: format!("/{}", escape(target)),
             },
             Some(target) => Class::Real {
@@ -296,6 +296,14 @@ impl Judge<'_> {
             .iter()
             .map(Vec::as_slice)
             .find(|target| is_within(path, target))
+    }
+
+    /// Whether a package manager is known to cache in this mount target.
+    fn is_cache(&self, target: &[u8]) -> bool {
+        self.options
+            .cache_targets
+            .iter()
+            .any(|cache| cache.trim_matches('/').as_bytes() == target)
     }
 
     /// A mount target below `path`.

@@ -82,7 +82,7 @@ fn volatile(out: &mut String, comparison: &Comparison) {
     for (target, (count, bytes)) in caches {
         let _ = writeln!(
             out,
-            "  {count} paths ({}) of a cache are no longer in the image: {target} is a mount",
+            "  {count} paths ({}, each name counted) of a cache are no longer in the image: {target} is a mount",
             size(bytes)
         );
     }

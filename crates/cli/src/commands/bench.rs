@@ -28,6 +28,9 @@ pub fn run(options: &BenchArgs) -> Result<Outcome> {
         named(&options.variants)?
     };
     let settings = measuring::options(&options.measure)?;
+    if let Some(folder) = &options.measure.out {
+        measuring::writable(folder)?;
+    }
     interrupt::install().context("watch for signals")?;
     let builder = session::builder(&options.build)?;
     let subject = measuring::subject(&target, &options.build);
@@ -37,6 +40,7 @@ pub fn run(options: &BenchArgs) -> Result<Outcome> {
         &variants[0].dockerfile,
         &variants[1].dockerfile,
     )];
+    anstream::println!("{}", report::terminal(&results).trim_end());
     if let Some(folder) = &options.measure.out {
         measuring::write_reports(folder, &results)?;
         anstream::eprintln!(
@@ -45,7 +49,6 @@ pub fn run(options: &BenchArgs) -> Result<Outcome> {
             folder.join("results.json").display()
         );
     }
-    anstream::println!("{}", report::terminal(&results).trim_end());
     Ok(if measured(&results) {
         Outcome::Good
     } else {

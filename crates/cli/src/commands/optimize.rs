@@ -26,6 +26,12 @@ pub fn run(options: &OptimizeArgs) -> Result<Outcome> {
         );
         return Ok(Outcome::Findings);
     }
+    let folder = options
+        .measure
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("cachemount-report"));
+    measuring::writable(&folder)?;
     interrupt::install().context("watch for signals")?;
     let builder = session::builder(&options.build)?;
     let variants = [
@@ -36,13 +42,8 @@ pub fn run(options: &OptimizeArgs) -> Result<Outcome> {
     let mut results = measuring::run(&builder, &subject, &variants, &settings, true)?;
     results.changes = vec![measuring::diff(&target.dockerfile, &target.before, &target.after)];
     results.derive();
-    let folder = options
-        .measure
-        .out
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("cachemount-report"));
-    measuring::write_reports(&folder, &results)?;
     anstream::println!("{}", report::terminal(&results).trim_end());
+    measuring::write_reports(&folder, &results)?;
     anstream::eprintln!(
         "wrote {} and {}",
         folder.join("report.md").display(),
