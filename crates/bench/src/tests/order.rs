@@ -204,7 +204,7 @@ fn an_error_on_the_way_removes_the_mounts_too() {
     let order = order(&builder);
     assert_eq!(
         order[order.len() - 4..],
-        ["0-0", "1-0", "-cachemount-0-0", "-cachemount-1-0"]
+        ["0-0", "1-0-warm", "-cachemount-0-0", "-cachemount-1-0"]
     );
 }
 
