@@ -287,6 +287,8 @@ impl<'a> Parser<'a> {
         };
         if error.is_none() && may_hold_heredocs(&statement) {
             heredocs = heredoc::announced(text.bytes(), line);
+            // Older builders read on behind `<< EOF`; without an end in sight, so do we.
+            heredocs.retain(|heredoc| !heredoc.spaced || self.has_line(&heredoc.name));
             if !heredocs.is_empty() {
                 text.push(self.source, Span::new(last.text.end, last.full.end));
             }
@@ -328,6 +330,13 @@ impl<'a> Parser<'a> {
                 return Some(line);
             }
         }
+    }
+
+    /// Whether a line behind this place is the name of a here-document.
+    fn has_line(&self, name: &str) -> bool {
+        self.lines[self.at..]
+            .iter()
+            .any(|line| self.source[line.text.range()].trim_ascii_start() == name.as_bytes())
     }
 
     /// Consumes the lines of a here-document. Either way returns where the instruction ends so far.

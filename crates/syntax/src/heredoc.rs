@@ -14,6 +14,8 @@ pub struct Heredoc {
     pub expand: bool,
     /// The redirection word in the instruction's text.
     pub redirect: Span,
+    /// A blank stands before the name (`<< EOF`). `BuildKit` takes that for a here-document since 0.22 only.
+    pub spaced: bool,
     /// The content in the instruction's text, last line end included, terminator excluded.
     pub content: Span,
 }
@@ -23,10 +25,34 @@ pub(crate) fn announced(bytes: &[u8], line: Span) -> Vec<Heredoc> {
     if !bytes[line.range()].windows(2).any(|pair| pair == b"<<") {
         return Vec::new();
     }
-    shell_words(bytes, line)
-        .into_iter()
-        .filter_map(|word| redirect(bytes, word))
-        .collect()
+    let words = shell_words(bytes, line);
+    let mut heredocs = Vec::new();
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        at += 1;
+        if let Some(heredoc) = redirect(bytes, *word) {
+            heredocs.push(heredoc);
+        } else if let (Some(strip_tabs), Some(name)) = (lone_redirect(&bytes[word.range()]), words.get(at)) {
+            at += 1;
+            heredocs.extend(
+                named(&bytes[name.range()], strip_tabs, Span::new(word.start, name.end)).map(|heredoc| Heredoc {
+                    spaced: true,
+                    ..heredoc
+                }),
+            );
+        }
+    }
+    heredocs
+}
+
+/// `<<` or `<<-` as a word of its own; whether tabs are stripped.
+fn lone_redirect(text: &[u8]) -> Option<bool> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match &text[digits..] {
+        b"<<" => Some(false),
+        b"<<-" => Some(true),
+        _ => None,
+    }
 }
 
 /// Reads one word as `[fd]<<[-]NAME`.
@@ -38,16 +64,22 @@ fn redirect(bytes: &[u8], word: Span) -> Option<Heredoc> {
         Some(rest) => (true, rest),
         None => (false, rest),
     };
-    if rest.is_empty() || rest.contains(&b'<') {
+    named(rest, strip_tabs, word)
+}
+
+/// A here-document of this name; none if the name is empty or holds another redirection.
+fn named(raw: &[u8], strip_tabs: bool, redirect: Span) -> Option<Heredoc> {
+    let name = unquote(raw);
+    if name.is_empty() || raw.contains(&b'<') {
         return None;
     }
-    let name = unquote(rest);
     Some(Heredoc {
-        expand: name == rest,
+        expand: name == raw,
         name: String::from_utf8_lossy(&name).into_owned(),
         strip_tabs,
-        redirect: word,
+        redirect,
         content: Span::default(),
+        spaced: false,
     })
 }
 
@@ -80,8 +112,8 @@ fn shell_words(bytes: &[u8], line: Span) -> Vec<Span> {
         }
         at = at.min(line.end);
         if quote.is_some() {
-            // BuildKit drops the rest of a line with an open quote, and so no here-document begins in it.
-            return words;
+            // BuildKit's splitter gives no words at all for a line with an open quote, and so no here-documents.
+            return Vec::new();
         }
         words.push(Span::new(start, at));
     }

@@ -100,6 +100,14 @@ fn a_heredoc_for_another_interpreter_is_no_shell() {
 }
 
 #[test]
+fn a_blank_before_the_name_of_a_heredoc() {
+    let file = parse("FROM a\nRUN cat << EOF > /x\nRUN apt-get update\nEOF\nUSER b\n");
+    assert_eq!(file.instructions().count(), 3);
+    // Without an end it is what older builders take it for.
+    assert_eq!(parse("FROM a\nRUN cat << EOF > /x\nUSER b\n").instructions().count(), 3);
+}
+
+#[test]
 fn an_open_heredoc_is_an_error_and_loses_nothing() {
     let file = parse("FROM a\nRUN <<EOF\nls\n");
     assert_eq!(file.errors().len(), 1);

@@ -99,6 +99,8 @@ pub struct Assignment {
     pub name: String,
     /// The value; `None` for an array.
     pub value: Option<Word>,
+    /// The elements of an array.
+    pub elements: Vec<Word>,
     /// All of it.
     pub span: Span,
 }

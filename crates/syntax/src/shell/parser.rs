@@ -320,7 +320,7 @@ impl Parser<'_> {
                     CompoundKind::Group
                 }
                 "[[" => {
-                    self.test()?;
+                    self.test(&mut words)?;
                     CompoundKind::Test
                 }
                 "if" => {
@@ -393,7 +393,7 @@ impl Parser<'_> {
         false
     }
 
-    fn test(&mut self) -> Parsed<()> {
+    fn test(&mut self, words: &mut Vec<Word>) -> Parsed<()> {
         loop {
             self.newlines()?;
             if self.at_reserved(&["]]"]).is_some() {
@@ -403,9 +403,7 @@ impl Parser<'_> {
             match self.peek() {
                 None => return Err(self.error("`[[` has no end")),
                 Some(b'(' | b')' | b'<' | b'>' | b'&' | b'|' | b';') => self.at += 1,
-                Some(_) => {
-                    self.required_word()?;
-                }
+                Some(_) => words.push(self.required_word()?),
             }
         }
     }
@@ -522,12 +520,14 @@ impl Parser<'_> {
             Some(body) if !matches!(body.kind, CompoundKind::Function(_)) => body,
             _ => return Err(self.error("a function has no body")),
         };
+        let span = Span::new(start, self.at);
+        let redirects = self.redirects()?;
         Ok(Compound {
             kind: CompoundKind::Function(name.static_value().unwrap_or_default()),
             lists: body.lists,
             words: body.words,
-            redirects: Vec::new(),
-            span: Span::new(start, self.at),
+            redirects,
+            span,
         })
     }
 
@@ -646,6 +646,7 @@ impl Parser<'_> {
             return Ok(None);
         }
         self.at = start + len + 1;
+        let mut elements = Vec::new();
         let value = if self.peek() == Some(b'(') {
             self.at += 1;
             loop {
@@ -654,7 +655,7 @@ impl Parser<'_> {
                     self.at += 1;
                     break None;
                 }
-                self.required_word()?;
+                elements.push(self.required_word()?);
             }
         } else {
             let empty = Word {
@@ -666,6 +667,7 @@ impl Parser<'_> {
         Ok(Some(Assignment {
             name,
             value,
+            elements,
             span: Span::new(start, self.at),
         }))
     }

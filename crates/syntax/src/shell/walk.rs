@@ -88,7 +88,10 @@ fn walk_list<'a>(list: &'a List, inside: &Inside<'a>, last: bool, sites: &mut Ve
                             position,
                             inside: inside.clone(),
                         });
-                        let assigned = simple.assignments.iter().filter_map(|a| a.value.as_ref());
+                        let assigned = simple
+                            .assignments
+                            .iter()
+                            .flat_map(|a| a.value.iter().chain(&a.elements));
                         let redirected = simple.redirects.iter().map(|redirect| &redirect.target);
                         walk_words(assigned.chain(&simple.words).chain(redirected), &inside, sites);
                     }
@@ -108,7 +111,8 @@ fn walk_words<'a>(words: impl Iterator<Item = &'a Word>, inside: &Inside<'a>, si
 }
 
 fn walk_compound<'a>(compound: &'a Compound, inside: &Inside<'a>, last: bool, sites: &mut Vec<Site<'a>>) {
-    walk_words(compound.words.iter(), inside, sites);
+    let redirected = compound.redirects.iter().map(|redirect| &redirect.target);
+    walk_words(compound.words.iter().chain(redirected), inside, sites);
     let count = compound.lists.len();
     for (index, list) in compound.lists.iter().enumerate() {
         let mut inside = inside.clone();
