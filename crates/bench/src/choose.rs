@@ -55,6 +55,11 @@ impl Choices<'_> {
         self.variants.iter().map(|variant| &variant.outline)
     }
 
+    /// The context's files but those of the repository itself, whose names may be anything.
+    fn project_files(&self) -> impl Iterator<Item = &ContextFile> {
+        self.files.iter().filter(|file| !file.path.starts_with(".git/"))
+    }
+
     /// A step of every variant reads the file.
     fn read_by_all(&self, path: &str) -> bool {
         self.outlines().all(|outline| {
@@ -78,7 +83,7 @@ impl Choices<'_> {
     }
 
     fn source(&self) -> Result<String, String> {
-        let readable = self.files.iter().filter(|file| {
+        let readable = self.project_files().filter(|file| {
             is_source(&file.path)
                 && file.bytes <= LARGEST_SOURCE
                 && !self.ignore.excludes(&file.path)
@@ -95,8 +100,7 @@ impl Choices<'_> {
 
     fn dependencies(&self) -> Result<String, String> {
         let mut candidates: Vec<_> = self
-            .files
-            .iter()
+            .project_files()
             .filter_map(|file| Some((manifest(&file.path)?, file)))
             .filter(|(_, file)| !self.ignore.excludes(&file.path))
             .filter(|(_, file)| self.outlines().all(|outline| self.installs_again(&file.path, outline)))

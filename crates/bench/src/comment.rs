@@ -171,6 +171,12 @@ fn remark(path: &str) -> Option<Remark> {
         .or_else(|| source_remark(path))
 }
 
+/// Whether it is known how to give such a file new content of the same meaning.
+#[must_use]
+pub fn is_changeable(path: &str) -> bool {
+    remark(path).is_some()
+}
+
 /// The content with a remark at its end, which differs for every `nonce`. `None` for a kind of file of which it is not
 /// known how.
 #[must_use]

@@ -1,27 +1,25 @@
 //! The measuring itself: turn after turn, each in its state, each held against what it means to do.
 
 mod collect;
+mod looks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cachemount_buildkit::{BuildError, BuildRecord, BuildRequest, Output, StepRecord};
+use cachemount_buildkit::{BuildError, BuildRecord, Output, StepRecord};
 use cachemount_lint::outline::{Outline, StepKind};
-use cachemount_store::Listing;
-use fs_err as fs;
 
 use crate::choose::{Choices, installs};
 use crate::environment::Environment;
-use crate::expect::{Effect, expect};
+use crate::expect::{Effect, Expected, expect};
 use crate::graph::StepRef;
 use crate::instrument::outline_with_package;
-use crate::look::{Helper, LOOK_ARGUMENT, Place, ServedFigures, places};
-use crate::observe::{match_steps, violation};
+use crate::look::{Place, places};
+use crate::observe::{match_steps, stray, violation};
 use crate::progress::{Event, Progress};
 use crate::results::{Build, MountLook, NetworkCheck, Outcome, Results, StepFigure};
 use crate::scenario::{Change, Scenario};
 use crate::schedule::{Turn, Wanted, schedule};
-use crate::session::{Bench, BenchError, State};
-use crate::workcopy::Changed;
+use crate::session::{Bench, BenchError};
 
 /// Why a turn has no result.
 enum Stop {
@@ -50,11 +48,100 @@ impl From<BuildError> for Stop {
 struct Found {
     changes: BTreeMap<Scenario, Result<Change, String>>,
     outcomes: BTreeMap<(Scenario, usize), Outcome>,
+    /// Where no further build is made: a repetition was no measurement.
+    given_up: BTreeSet<(Scenario, usize)>,
     places: Vec<Vec<Place>>,
     looks: BTreeMap<(usize, usize), Vec<MountLook>>,
     checks: Vec<NetworkCheck>,
     order: usize,
     looked: usize,
+}
+
+/// A build that was made, and what was meant by it.
+struct Made {
+    outline: Outline,
+    effect: Effect,
+    expected: Vec<(StepRef, Expected)>,
+    found: BTreeMap<StepRef, StepRecord>,
+    record: BuildRecord,
+    traffic: Option<crate::network::Traffic>,
+}
+
+impl Made {
+    fn steps(&self) -> BTreeMap<StepRef, &StepRecord> {
+        self.found.iter().map(|(place, record)| (*place, record)).collect()
+    }
+}
+
+/// The first two variants are set against each other; further ones are measured by themselves.
+fn is_compared(variant: usize) -> bool {
+    variant < 2
+}
+
+/// The packages that measured builds add: all but the one of the looks.
+fn measured_packages(packages: &[String]) -> &[String] {
+    match packages.split_last() {
+        Some((_, rest)) if !rest.is_empty() => rest,
+        _ => packages,
+    }
+}
+
+/// Why a change can show nothing here, if so.
+fn without_effect(
+    scenario: Scenario,
+    outline: &Outline,
+    effect: &Effect,
+    expected: &[(StepRef, Expected)],
+) -> Option<String> {
+    let what = match effect {
+        Effect::Nothing | Effect::Everything => return None,
+        Effect::File(path) => format!("`{path}`"),
+        Effect::Step(_) => "the added package".to_owned(),
+    };
+    let mut must_run = expected
+        .iter()
+        .filter(|(_, expected)| *expected == Expected::MustRun)
+        .map(|(place, _)| &outline.stages[place.stage].steps[place.step].kind)
+        .peekable();
+    if must_run.peek().is_none() {
+        return Some(format!("no step reads {what}"));
+    }
+    let installs_project =
+        |kind: &StepKind| matches!(kind, StepKind::Run(run) if run.installs.iter().any(|install| !install.system));
+    (scenario == Scenario::Dependencies && !must_run.any(installs_project))
+        .then(|| format!("no step that installs the project's packages reads {what} or comes after one that does"))
+}
+
+impl Found {
+    /// Whether a variant is built no more in a scenario: what has no partner is compared with nothing.
+    fn gave_up(&self, (scenario, variant): (Scenario, usize)) -> bool {
+        let mut given_up = self.given_up.iter().filter(|(of, _)| *of == scenario);
+        given_up.any(|(_, other)| *other == variant || (is_compared(*other) && is_compared(variant)))
+    }
+
+    /// Drops the builds that have no partner, unless there is no pair at all; the number of pairs.
+    fn keep_complete_pairs(&mut self, scenario: Scenario, variant: usize) -> usize {
+        let repetitions = |variant: usize| -> BTreeSet<usize> {
+            let builds = self.outcomes.get(&(scenario, variant)).and_then(Outcome::builds);
+            builds
+                .unwrap_or_default()
+                .iter()
+                .map(|build| build.repetition)
+                .collect()
+        };
+        if !is_compared(variant) {
+            return repetitions(variant).len();
+        }
+        let pairs: BTreeSet<usize> = &repetitions(0) & &repetitions(1);
+        if !pairs.is_empty() {
+            for variant in [0, 1] {
+                if let Some(Outcome::Measured { builds }) = self.outcomes.get_mut(&(scenario, variant)) {
+                    builds.retain(|build| pairs.contains(&build.repetition));
+                }
+            }
+        }
+        pairs.len()
+    }
 }
 
 impl Bench<'_> {
@@ -67,6 +154,7 @@ impl Bench<'_> {
         let mut found = Found {
             changes: self.choose(),
             outcomes: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             places: self
                 .variants
                 .iter()
@@ -82,13 +170,14 @@ impl Bench<'_> {
             Some(_) => self.options.check_networks.clone(),
             None => Vec::new(),
         };
-        let turns = schedule(&Wanted {
+        let mut turns = schedule(&Wanted {
             variants: self.variants.len(),
             scenarios: &self.options.scenarios,
             cold_runs: self.options.cold_runs,
             runs: self.options.runs,
             checks: &checks,
         });
+        self.limit_to_packages(&mut turns, &found);
         let interrupted = match self.prepare(progress) {
             Ok(()) => !self.take_turns(&turns, &mut found, progress),
             Err(BenchError::Interrupted) => true,
@@ -101,15 +190,14 @@ impl Bench<'_> {
     }
 
     fn choose(&self) -> BTreeMap<Scenario, Result<Change, String>> {
-        let ignore = self.ignore();
         let choices = Choices {
             variants: self.variants,
             target: self.subject.target.as_deref(),
             files: self.copy.files(),
-            ignore: &ignore,
+            ignore: &self.ignore,
         };
         let given = |scenario| {
-            let mut changes = self.options.changes.iter();
+            let mut changes = self.changes.iter();
             changes.find(|(of, _)| *of == scenario)
         };
         Scenario::ALL
@@ -121,13 +209,41 @@ impl Bench<'_> {
             .collect()
     }
 
-    /// Whether all turns were taken, without an interruption.
+    /// Takes out the repetitions for which there is no package that no build before has added.
+    fn limit_to_packages(&mut self, turns: &mut Vec<Turn>, found: &Found) {
+        for (scenario, change) in &found.changes {
+            let Ok(Change::Package { packages, .. }) = change else {
+                continue;
+            };
+            let most = measured_packages(packages).len();
+            let before = turns.len();
+            turns.retain(|turn| turn.scenario != *scenario || turn.repetition < most);
+            if turns.len() < before {
+                self.notes.push(format!(
+                    "{scenario}: every repetition adds a package of its own, and there are {most} to add: further \
+                     repetitions were left out."
+                ));
+            }
+        }
+    }
+
+    /// Whether all turns that make sense were taken, without an interruption.
     fn take_turns(&mut self, turns: &[Turn], found: &mut Found, progress: &mut dyn Progress) -> bool {
+        let mut looked = false;
         for (done, turn) in turns.iter().enumerate() {
             let key = (turn.scenario, turn.variant);
-            let given_up = matches!(found.outcomes.get(&key), Some(Outcome::NotMeasured { .. }));
-            if given_up && turn.check.is_none() {
+            if found.gave_up(key) {
+                if turn.check.is_some() {
+                    let reason = "the scenario itself could not be measured to the end".to_owned();
+                    note_check(turn, None, Some(reason), found);
+                }
                 continue;
+            }
+            if turn.scenario != Scenario::Cold && !looked {
+                looked = true;
+                if self.look_at_all(found, progress).is_err() {
+                    return false;
+                }
             }
             let name = &self.variants[turn.variant].name;
             progress.event(Event::BuildStarted {
@@ -158,17 +274,73 @@ impl Bench<'_> {
                     });
                     if turn.check.is_some() {
                         note_check(turn, None, Some(reason), found);
-                    } else {
-                        if turn.scenario == Scenario::Cold {
-                            self.drop_state(turn.variant);
+                        continue;
+                    }
+                    self.give_up(turn, &reason, found);
+                    if turn.scenario == Scenario::Cold {
+                        self.drop_state(turn.variant);
+                        if is_compared(turn.variant) {
+                            self.end_without_state(turn.variant, &reason, found);
+                            return true;
                         }
-                        found.outcomes.insert(key, Outcome::NotMeasured { reason });
                     }
                 }
                 Err(Stop::Interrupted) => return false,
             }
         }
         true
+    }
+
+    /// A repetition was no measurement: the pairs before it stand, and no more are made.
+    fn give_up(&mut self, turn: &Turn, reason: &str, found: &mut Found) {
+        let (scenario, variant) = (turn.scenario, turn.variant);
+        found.given_up.insert((scenario, variant));
+        let kept = found.keep_complete_pairs(scenario, variant);
+        let name = &self.variants[variant].name;
+        if kept > 0 {
+            self.notes.push(format!(
+                "{scenario}: measured with fewer repetitions than were asked for. Repetition {} of `{name}` is no \
+                 measurement, and none was made after it: {reason}. What was measured before it stands.",
+                turn.repetition + 1
+            ));
+            return;
+        }
+        let applies_to_none = found.changes[&scenario].is_err();
+        let reason_for = |other: usize| {
+            if other == variant || applies_to_none {
+                reason.to_owned()
+            } else {
+                format!("`{name}` is not measured in this scenario, so that there is nothing to compare with")
+            }
+        };
+        for other in 0..self.variants.len() {
+            // What a cold build leaves undone, `end_without_state` says.
+            let partner = is_compared(other) && is_compared(variant) && scenario != Scenario::Cold;
+            let concerned = other == variant || partner;
+            if concerned && (other == variant || !found.outcomes.contains_key(&(scenario, other))) {
+                let reason = reason_for(other);
+                found
+                    .outcomes
+                    .insert((scenario, other), Outcome::NotMeasured { reason });
+            }
+        }
+    }
+
+    /// Without a cold build of both variants there is nothing to start from, and nothing to compare.
+    fn end_without_state(&self, variant: usize, reason: &str, found: &mut Found) {
+        let name = &self.variants[variant].name;
+        for scenario in Scenario::ALL {
+            for other in 0..self.variants.len() {
+                found
+                    .outcomes
+                    .entry((scenario, other))
+                    .or_insert_with(|| Outcome::NotMeasured {
+                        reason: format!(
+                            "the cold build of `{name}`, from which all starts, was not measured: {reason}"
+                        ),
+                    });
+            }
+        }
     }
 
     fn take_turn(&mut self, turn: &Turn, found: &mut Found, progress: &mut dyn Progress) -> Result<Build, Stop> {
@@ -181,47 +353,64 @@ impl Bench<'_> {
             let state = self.fresh_state(turn.variant, &turn.repetition.to_string());
             self.states[turn.variant] = Some(state);
         }
+        let package = match &change {
+            Change::Package { packages, .. } => measured_packages(packages).get(turn.repetition).map(String::as_str),
+            _ => None,
+        };
+        let made = self.make(turn, &change, &turn.repetition.to_string(), package, progress)?;
+        if let Some(what) = violation(&made.outline, &made.expected, &made.steps())
+            .or_else(|| stray(&made.effect, &made.steps(), &made.record.steps))
+        {
+            return Err(Stop::NotMeasured(what));
+        }
+        let order = found.order;
+        found.order += 1;
+        Ok(figures(turn, &made, order))
+    }
+
+    /// Makes the change of a scenario, builds, and takes the change back. `mark` names the content among those of the
+    /// scenario, which all differ.
+    fn make(
+        &self,
+        turn: &Turn,
+        change: &Change,
+        mark: &str,
+        package: Option<&str>,
+        progress: &mut dyn Progress,
+    ) -> Result<Made, Stop> {
         let Some(state) = self.states[turn.variant].clone() else {
             return Err(Stop::NotMeasured(
                 "there is no state to start from, since its cold build was not measured".to_owned(),
             ));
         };
-        let looks = turn.repetition == 0
-            && turn.check.is_none()
-            && matches!(turn.scenario, Scenario::Dependencies | Scenario::System)
-            && !found.places[turn.variant].is_empty();
-        let mut before = Vec::new();
-        if looks {
-            before = self.look(turn.variant, &state, true, found, progress)?;
-        }
-
-        let nonce = format!("cachemount {}-{}-{}", state.nonce, turn.scenario, turn.repetition);
         let mut outline = self.variants[turn.variant].outline.clone();
-        let mut package = None;
-        let mut changed: Option<Changed> = None;
-        let effect = match (&change, turn.scenario) {
+        let mut added = None;
+        let effect = match (change, turn.scenario) {
             (_, Scenario::Cold) => Effect::Everything,
             (Change::Nothing, _) => Effect::Nothing,
-            (Change::Content { path }, _) => {
-                changed = Some(self.copy.change_content(path, &nonce)?);
-                Effect::File(path.clone())
-            }
-            (Change::Touch { path }, _) => {
-                changed = Some(self.copy.touch(path)?);
-                Effect::File(path.clone())
-            }
-            (Change::Package { steps, packages }, _) => {
-                let (Some(place), false) = (steps.get(turn.variant), packages.is_empty()) else {
+            (Change::Content { path } | Change::Touch { path }, _) => Effect::File(path.clone()),
+            (Change::Package { steps, .. }, _) => {
+                let (Some(place), Some(name)) = (steps.get(turn.variant), package) else {
                     return Err(Stop::NotMeasured("no package can be added".to_owned()));
                 };
-                let name = &packages[turn.repetition % packages.len()];
                 let text = &self.variants[turn.variant].dockerfile;
                 outline = outline_with_package(&outline, *place, name, text);
-                package = Some((place.offset, name.as_str()));
+                added = Some((place.offset, name));
                 Effect::Step(place.step)
             }
         };
-        let request = self.request(turn.variant, &state, package, Output::CacheOnly)?;
+        let expected = expect(&outline, self.subject.target.as_deref(), &effect)
+            .map_err(|error| Stop::NotMeasured(format!("failed to {error}")))?;
+        if let Some(reason) = without_effect(turn.scenario, &outline, &effect, &expected) {
+            return Err(Stop::NotMeasured(reason));
+        }
+        let nonce = format!("cachemount {}-{}-{mark}", state.nonce, turn.scenario);
+        let changed = match (change, &effect) {
+            (Change::Content { path }, Effect::File(_)) => Some(self.copy.change_content(path, &nonce)?),
+            (Change::Touch { path }, Effect::File(_)) => Some(self.copy.touch(path)?),
+            _ => None,
+        };
+        let request = self.request(turn.variant, &state, added, Output::CacheOnly)?;
         if let Some(proxy) = &self.proxy {
             proxy.set_network(turn.check.unwrap_or(self.options.network));
             // What came between builds belongs to none.
@@ -240,60 +429,15 @@ impl Bench<'_> {
 
         let text = &self.variants[turn.variant].dockerfile;
         let steps = match_steps(&outline, &self.needed[turn.variant], text, &record.steps);
-        if looks {
-            let after = self.look(turn.variant, &state, false, found, progress)?;
-            note_looks(turn, &steps, &before, &after, found);
-        }
-        let expected = expect(&outline, self.subject.target.as_deref(), &effect)
-            .map_err(|error| Stop::NotMeasured(format!("failed to {error}")))?;
-        if let Some(what) = violation(&outline, &expected, &steps) {
-            return Err(Stop::NotMeasured(what));
-        }
-        let order = found.order;
-        found.order += 1;
-        Ok(figures(turn, &outline, &steps, &record, traffic, order))
-    }
-
-    /// Lists a variant's mounts. An error is for an interruption only: what cannot be seen is no reason not to measure.
-    fn look(
-        &self,
-        variant: usize,
-        state: &State,
-        reset: bool,
-        found: &mut Found,
-        progress: &mut dyn Progress,
-    ) -> Result<Vec<Result<Listing, String>>, Stop> {
-        let places = &found.places[variant];
-        let helper = Helper::new(places, &self.variants[variant].outline, reset);
-        let missing = |reason: String| vec![Err(reason); places.len()];
-        progress.event(Event::Working("looking into the cache mounts"));
-        found.looked += 1;
-        let context = self.around().join("look");
-        let folder = self.around().join(format!("look-{}", found.looked));
-        if !helper.is_empty() {
-            helper.write(&context)?;
-            fs::write(context.join("Dockerfile"), &helper.dockerfile)?;
-            let request = BuildRequest {
-                dockerfile: context.join("Dockerfile"),
-                context,
-                target: None,
-                build_args: vec![(LOOK_ARGUMENT.to_owned(), format!("{}-{}", state.nonce, found.looked))],
-                build_contexts: self.subject.build_contexts.clone(),
-                mount_namespace: Some(state.namespace.clone()),
-                output: Output::Files(folder.clone()),
-            };
-            match self.build(&request, progress) {
-                Ok(_) => {}
-                Err(BuildError::Interrupted) => return Err(Stop::Interrupted),
-                Err(error) => {
-                    return Ok(missing(format!("the helper build failed: {error}")));
-                }
-            }
-        }
-        let listings = helper.read(&folder);
-        // Listings may be large; what cannot be removed goes with the folder around it.
-        let _ = fs::remove_dir_all(&folder);
-        Ok(listings)
+        let steps = steps.into_iter().map(|(place, step)| (place, step.clone())).collect();
+        Ok(Made {
+            outline,
+            effect,
+            expected,
+            found: steps,
+            record,
+            traffic,
+        })
     }
 }
 
@@ -324,38 +468,10 @@ fn note_check(turn: &Turn, measured: Option<f64>, reason: Option<String>, found:
     }
 }
 
-fn note_looks(
-    turn: &Turn,
-    steps: &BTreeMap<StepRef, &StepRecord>,
-    before: &[Result<Listing, String>],
-    after: &[Result<Listing, String>],
-    found: &mut Found,
-) {
-    let places = &found.places[turn.variant];
-    for (index, (place, pair)) in places.iter().zip(before.iter().zip(after)).enumerate() {
-        let ran = |user: &StepRef| steps.get(user).is_some_and(|record| record.ran);
-        let (figures, problem) = match pair {
-            (Ok(before), Ok(after)) => (Some(ServedFigures::of(before, after)), None),
-            (Err(reason), _) | (_, Err(reason)) => (None, Some(reason.clone())),
-        };
-        found.looks.entry((turn.variant, index)).or_default().push(MountLook {
-            scenario: turn.scenario,
-            exercised: place.users.iter().any(ran),
-            figures,
-            problem,
-        });
-    }
-}
-
-fn figures(
-    turn: &Turn,
-    outline: &Outline,
-    found: &BTreeMap<StepRef, &StepRecord>,
-    record: &BuildRecord,
-    traffic: Option<crate::network::Traffic>,
-    order: usize,
-) -> Build {
-    let steps: Vec<StepFigure> = found
+fn figures(turn: &Turn, made: &Made, order: usize) -> Build {
+    let Made { outline, record, .. } = made;
+    let steps: Vec<StepFigure> = made
+        .found
         .iter()
         .map(|(place, record)| {
             let step = &outline.stages[place.stage].steps[place.step];
@@ -384,6 +500,6 @@ fn figures(
         steps,
         client: record.client,
         builder: record.builder,
-        traffic,
+        traffic: made.traffic.clone(),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cachemount_buildkit::StepRecord;
 use cachemount_lint::outline::{Outline, StepKind};
 
-use crate::expect::Expected;
+use crate::expect::{Effect, Expected};
 use crate::graph::{StepRef, label};
 
 /// Stands for any text in a pattern; no Dockerfile contains it.
@@ -251,6 +251,23 @@ pub fn violation(
     })
 }
 
+/// A `RUN` of the build that is none of the steps found and ran although nothing was changed, as a sentence.
+///
+/// After a change of a file or a step it is not known whether it had to; without a change nothing may run.
+#[must_use]
+pub fn stray(effect: &Effect, found: &BTreeMap<StepRef, &StepRecord>, records: &[StepRecord]) -> Option<String> {
+    if *effect != Effect::Nothing {
+        return None;
+    }
+    records.iter().find_map(|record| {
+        let known = found.values().any(|step| step.name == record.name);
+        let observed = Observed::read(&record.name)?;
+        let is_run = observed.label != Some("internal") && observed.text.starts_with("RUN");
+        (record.ran && !record.cached && is_run && !known)
+            .then(|| format!("the builder ran the step `{}`, though nothing was changed", record.name))
+    })
+}
+
 /// A step in words: `the step of line 12 (RUN uv sync …)`.
 #[must_use]
 pub fn describe(outline: &Outline, place: StepRef) -> String {
@@ -386,5 +403,26 @@ mod tests {
         );
         assert!(say(Expected::MustRun, None).unwrap().contains("did not report"));
         assert!(say(Expected::MustBeCached, Some(&ran)).unwrap().contains("but ran"));
+    }
+
+    #[test]
+    fn a_step_of_nobody_that_ran_although_nothing_changed() {
+        let text = "FROM i\nRUN a\n";
+        let outline = parse(text);
+        let say = |name: &str, cached: bool, effect: &Effect| {
+            let mut records = [record("[2/3] RUN a"), record(name)];
+            records[0].cached = true;
+            (records[1].cached, records[1].ran) = (cached, !cached);
+            let found = match_steps(&outline, &BTreeSet::from([0]), text, &records);
+            stray(effect, &found, &records)
+        };
+        assert_eq!(
+            say("[3/3] RUN b", false, &Effect::Nothing).unwrap(),
+            "the builder ran the step `[3/3] RUN b`, though nothing was changed"
+        );
+        assert_eq!(say("[3/3] RUN b", true, &Effect::Nothing), None);
+        assert_eq!(say("[3/3] RUN b", false, &Effect::File("x".into())), None);
+        assert_eq!(say("[internal] load build context", false, &Effect::Nothing), None);
+        assert_eq!(say("[3/3] WORKDIR /x", false, &Effect::Nothing), None);
     }
 }

@@ -59,6 +59,31 @@ impl Ignore {
             .find(|(pattern, _)| matches_it_or_a_parent(pattern, path))
             .is_some_and(|(_, exception)| !exception)
     }
+
+    /// Whether everything in a folder is left out: the folder is, and no exception can mean anything below it.
+    #[must_use]
+    pub fn excludes_all_below(&self, folder: &str) -> bool {
+        let mut exceptions = self.patterns.iter().filter(|(_, exception)| *exception);
+        self.excludes(folder) && !exceptions.any(|(pattern, _)| may_match_below(pattern, folder))
+    }
+}
+
+/// Whether a pattern may match something below a folder, and not the folder itself.
+fn may_match_below(pattern: &str, folder: &str) -> bool {
+    let mut parts = pattern.split('/');
+    for name in folder.split('/') {
+        let Some(part) = parts.next() else {
+            return false;
+        };
+        if part.contains("**") {
+            return true;
+        }
+        let (part, name): (Vec<char>, Vec<char>) = (part.chars().collect(), name.chars().collect());
+        if !glob(&part, &name) {
+            return false;
+        }
+    }
+    parts.next().is_some()
 }
 
 fn matches_it_or_a_parent(pattern: &str, path: &str) -> bool {
@@ -182,5 +207,23 @@ mod tests {
         ] {
             assert_eq!(ignore.excludes(path), excluded, "{path}");
         }
+    }
+
+    #[test]
+    fn folders_to_skip() {
+        let ignore = Ignore::parse("node_modules\ndata\n!data/*/keep\n*.tmp\nvendor\n!vendor\n");
+        for (folder, skipped) in [
+            ("node_modules", true),
+            ("node_modules/a", true),
+            ("data", false),
+            ("data/a", false),
+            ("data/a/b", true),
+            ("x.tmp", true),
+            ("vendor", false),
+            ("src", false),
+        ] {
+            assert_eq!(ignore.excludes_all_below(folder), skipped, "{folder}");
+        }
+        assert!(!Ignore::parse("a\n!**/keep\n").excludes_all_below("a"));
     }
 }

@@ -11,14 +11,16 @@ use cachemount_buildkit::{BuildError, BuildRecord, BuildRequest, Builder, Output
 use cachemount_lint::outline::StepKind;
 use fs_err as fs;
 
+use crate::comment::is_changeable;
 use crate::graph::{TargetError, needed_stages};
 use crate::instrument::{STATE_ARGUMENT, instrument};
 use crate::network::{Network, Proxy, ProxyError};
-use crate::pattern::Ignore;
+use crate::pattern::{Ignore, source_takes};
 use crate::progress::{Event, Progress};
+use crate::scenario::{Change, Scenario};
 use crate::subject::{Options, Subject, Variant};
 use crate::verify::{self, CompareOptions, Comparison, VerifyError};
-use crate::workcopy::WorkCopy;
+use crate::workcopy::{IGNORE_FILE, WorkCopy};
 
 /// Why there is no benchmark. A build that fails is no such reason; see [`Outcome`](crate::results::Outcome).
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,16 @@ pub enum BenchError {
         variant: String,
         /// What is missing.
         source: TargetError,
+    },
+    /// A file that was named for a scenario cannot be changed.
+    #[error("change `{path}` for the scenario `{scenario}`: {reason}")]
+    Change {
+        /// The scenario.
+        scenario: Scenario,
+        /// The file as it was named.
+        path: String,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// The context cannot be copied, or a file of ours not be written.
     #[error("prepare the builds: {0}")]
@@ -94,6 +106,10 @@ pub struct Bench<'a> {
     proxy_arguments: Vec<(String, String)>,
     pub(crate) needed: Vec<BTreeSet<usize>>,
     ignore_text: Option<String>,
+    /// The ignore file that builds use.
+    pub(crate) ignore: Ignore,
+    /// What to change in a scenario, as the caller wants it.
+    pub(crate) changes: Vec<(Scenario, Change)>,
     pub(crate) states: Vec<Option<State>>,
     namespaces: Vec<String>,
     pub(crate) notes: Vec<String>,
@@ -129,17 +145,21 @@ impl<'a> Bench<'a> {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let copy = WorkCopy::of(&subject.context, takes_git(variants)).map_err(|error| {
+        let ignore_text = match &subject.ignore_file {
+            Some(path) => Some(fs::read_to_string(path)?),
+            None => None,
+        };
+        let of_context = || fs::read_to_string(subject.context.join(IGNORE_FILE)).ok();
+        let ignore = Ignore::parse(&ignore_text.clone().or_else(of_context).unwrap_or_default());
+        let with_git = takes_git(variants, &needed);
+        let copy = WorkCopy::of(&subject.context, &ignore, with_git).map_err(|error| {
             if error.kind() == io::ErrorKind::Interrupted {
                 BenchError::Interrupted
             } else {
                 BenchError::Io(error)
             }
         })?;
-        let ignore_text = match &subject.ignore_file {
-            Some(path) => Some(fs::read_to_string(path)?),
-            None => None,
-        };
+        let changes = given_changes(&copy, options)?;
         let mut notes = Vec::new();
         let mut proxy_arguments = Vec::new();
         let proxy = if let Some(host) = builder.info().host_address {
@@ -165,6 +185,8 @@ impl<'a> Bench<'a> {
             proxy_arguments,
             needed,
             ignore_text,
+            ignore,
+            changes,
             states: vec![None; variants.len()],
             namespaces: Vec::new(),
             notes,
@@ -177,13 +199,6 @@ impl<'a> Bench<'a> {
             Some(_) => self.options.network,
             None => Network::AS_IS,
         }
-    }
-
-    /// The ignore file that builds use.
-    pub(crate) fn ignore(&self) -> Ignore {
-        let of_context = || fs::read_to_string(self.copy.context().join(".dockerignore")).ok();
-        let text = self.ignore_text.clone().or_else(of_context);
-        Ignore::parse(&text.unwrap_or_default())
     }
 
     /// A state that no build was made in: no layers of `RUN` steps, no mounts.
@@ -367,16 +382,74 @@ pub fn verify_variants(
     Ok(compared)
 }
 
-/// Whether a step asks for the repository itself, which the working copy else leaves out.
-fn takes_git(variants: &[Variant]) -> bool {
-    let names_git = |path: &String| path == ".git" || path.starts_with(".git/");
+/// The changes that the caller asks for, their paths as the working copy has them.
+fn given_changes(copy: &WorkCopy, options: &Options) -> Result<Vec<(Scenario, Change)>, BenchError> {
+    let mut changes = options.changes.clone();
+    for (scenario, change) in &mut changes {
+        let (path, content) = match change {
+            Change::Content { path } => (path, true),
+            Change::Touch { path } => (path, false),
+            Change::Nothing | Change::Package { .. } => continue,
+        };
+        let refused =
+            matches!(scenario, Scenario::Cold | Scenario::Unchanged).then_some("nothing is changed in this scenario");
+        let found = refused.map_or(Ok(()), Err).and_then(|()| copy.file(path));
+        let found = found.and_then(|found| {
+            if content && !is_changeable(found) {
+                return Err("it is not known how to give such a file new content of the same meaning");
+            }
+            Ok(found.to_owned())
+        });
+        *path = found.map_err(|reason| BenchError::Change {
+            scenario: *scenario,
+            path: path.clone(),
+            reason,
+        })?;
+    }
+    Ok(changes)
+}
+
+/// Whether a step takes the repository itself, which the working copy else leaves out.
+fn takes_git(variants: &[Variant], needed: &[BTreeSet<usize>]) -> bool {
+    let takes_it = |source: &String| {
+        let inside = source.trim_start_matches("./").starts_with(".git/");
+        inside || source_takes(source, ".git")
+    };
     variants
         .iter()
-        .flat_map(|variant| &variant.outline.stages)
+        .zip(needed)
+        .flat_map(|(variant, needed)| needed.iter().map(|stage| &variant.outline.stages[*stage]))
         .flat_map(|stage| &stage.steps)
         .any(|step| match &step.kind {
-            StepKind::Copy(copy) => copy.from.is_none() && copy.sources.iter().any(names_git),
-            StepKind::Run(run) => run.reads.iter().any(names_git),
+            StepKind::Copy(copy) => copy.from.is_none() && copy.sources.iter().any(takes_it),
+            StepKind::Run(run) => run.reads.iter().any(takes_it),
             StepKind::Other(_) => false,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::parse;
+
+    #[test]
+    fn the_repository_is_copied_where_a_step_takes_it() {
+        for (steps, taken) in [
+            ("COPY . .\n", true),
+            ("COPY ./ /app/\n", true),
+            ("COPY .git/HEAD /app/\n", true),
+            ("COPY .git /app/\n", true),
+            ("COPY src /app/\n", false),
+            ("COPY --from=x . .\n", false),
+            ("COPY src .\nFROM i\nCOPY . .\n", true),
+            ("COPY . .\nFROM i\nCOPY src .\n", false),
+        ] {
+            let variant = Variant {
+                outline: parse(&format!("FROM i\n{steps}")),
+                ..Variant::default()
+            };
+            let needed = needed_stages(&variant.outline, None).unwrap();
+            assert_eq!(takes_git(&[variant], &[needed]), taken, "{steps}");
+        }
+    }
 }

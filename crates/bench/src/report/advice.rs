@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::format::seconds;
+use super::format::{seconds, sentence};
 use crate::results::Results;
 use crate::scenario::Scenario;
 
@@ -12,11 +12,18 @@ pub(super) fn in_ci(results: &Results) -> String {
         **Cache mounts do not travel with the layer cache.** BuildKit exports layers to `type=gha`, `type=registry`, \
         `type=local`, `type=s3` or inline caches, never the content of mounts. A runner that starts empty, such as GitHub's \
         own, starts with empty mounts, whatever it imports.\n\n\
-        - Steps that come from the imported layer cache cost what they cost before: *unchanged* and *source* stay as they \
-        are.\n\
-        - A step that must run there, because dependencies or system packages changed, runs with empty mounts: it downloads \
-        everything, as before this change."
+        - Steps that come from the imported layer cache need no mount. "
         .to_owned();
+    let warm = [Scenario::Unchanged, Scenario::Source];
+    let _ = writeln!(
+        text,
+        "{}",
+        sentence(&warm.map(|scenario| against(results, scenario)).join("; "))
+    );
+    text.push_str(
+        "- A step that must run there, because dependencies or system packages changed, runs with empty mounts: it downloads \
+        everything, as before this change.",
+    );
     let before = |scenario| {
         let summary = results.summary.scenario(scenario)?;
         let wall = |variant: usize| Some(summary.figures.get(variant)?.as_ref()?.wall.median);
@@ -36,10 +43,30 @@ pub(super) fn in_ci(results: &Results) -> String {
         build service that keeps its disk.\n\
         - On fresh runners it comes only if the mounts themselves are saved and restored around the build, by a step of its \
         own (the action `reproducible-containers/buildkit-cache-dance` is one). That costs transfer time of its own and counts \
-        against the 10 GB that GitHub gives a repository by default: measure it before keeping it.\n\
-        - Nothing gets worse: an empty mount costs the time of an empty folder. See the *cold* row.\n",
+        against the 10 GB that GitHub gives a repository by default: measure it before keeping it.\n",
+    );
+    let _ = writeln!(
+        text,
+        "- What empty mounts cost shows where everything runs with them. {}",
+        sentence(&against(results, Scenario::Cold))
     );
     text
+}
+
+/// What was measured of a scenario, as it is.
+fn against(results: &Results, scenario: Scenario) -> String {
+    let summary = results.summary.scenario(scenario);
+    let Some((summary, comparison)) = summary.and_then(|summary| Some((summary, summary.comparison.as_ref()?))) else {
+        return format!("*{scenario}* was not measured for both, so that nothing is known of it");
+    };
+    let judgement = if summary.notably_slower() {
+        "**slower than before**"
+    } else if comparison.clearly_faster() {
+        "faster than before"
+    } else {
+        "no clear difference"
+    };
+    format!("*{scenario}*, after/before: {}, {judgement}", comparison.wall)
 }
 
 /// Commands.

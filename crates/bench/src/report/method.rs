@@ -15,8 +15,8 @@ pub(super) fn method(results: &Results) -> String {
         let _ = writeln!(text, "1. {line}");
     };
     point(format!(
-        "The build context ({} files, {}) was copied once. All builds use the copy; the original was not touched. The top \
-         `.git` folder is left out unless a step names it.",
+        "The build context ({} files, {}, without what the ignore file excludes) was copied once. All builds use the copy; \
+         the original was not touched. The top `.git` folder is left out unless a step takes it.",
         settings.context_files,
         bytes(settings.context_bytes as f64)
     ));
@@ -58,7 +58,7 @@ pub(super) fn method(results: &Results) -> String {
     point(
         "Every build is held against what its scenario means. From the Dockerfile follows which steps must run and which must \
          come from the layer cache; the builder's progress events say what they did. One step that did otherwise, and the \
-         variant is not measured in that scenario."
+         build is no measurement: the scenario ends with the pairs before it, or is not measured where there is none."
             .to_owned(),
     );
     point(if settings.counted {
@@ -84,8 +84,11 @@ pub(super) fn method(results: &Results) -> String {
             .to_owned(),
     );
     point(
-        "Mounts were looked into by a helper build that mounts the same id and lists the files, before and after the first \
-         *dependencies* and *system* build. Before, all access times are set back; a file whose access time moved was read."
+        "Mounts were looked into by a helper build that mounts the same id and lists the files, before and after one build \
+         more of *dependencies* and one of *system* for each variant that has mounts. These builds were made between the cold \
+         ones and the first repetition, with content and a package of their own; they are not counted, since a look brings the \
+         mounts' folders into memory. Before the build all access times are set back; a file whose access time moved was \
+         read."
             .to_owned(),
     );
     text

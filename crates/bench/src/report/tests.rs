@@ -109,6 +109,25 @@ fn ci_is_told_as_it_is() {
     let part = section(&report, "What to expect in CI");
     assert!(part.contains("do not travel with the layer cache"));
     assert!(part.contains("a changed dependency costs about 21.0 s there, not 4.5 s"));
+    let cold = "*Cold*, after/before: 0.98 (one run, no interval), no clear difference.";
+    let unchanged =
+        "*unchanged*, after/before: 1.00 (1.00 to 1.10), no clear difference; *source* was not measured for both";
+    for said in [cold, unchanged] {
+        assert!(part.to_lowercase().contains(&said.to_lowercase()), "{part}");
+    }
+
+    let mut slow = good();
+    if let Outcome::Measured { builds } = &mut slow.scenarios[0].outcomes[1] {
+        builds[0].wall_seconds = 100.0;
+    }
+    slow.derive();
+    let report = markdown(&slow);
+    let part = section(&report, "What to expect in CI");
+    assert!(
+        part.contains("after/before: 2.00 (one run, no interval), **slower than before**."),
+        "{part}"
+    );
+    assert!(!part.contains("Nothing gets worse"));
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) struct Quirks {
     pub(super) always_cached: Option<(&'static str, &'static str)>,
     /// Fails a `RUN` that contains the first text, in states that contain the second.
     pub(super) fails: Option<(&'static str, &'static str)>,
+    /// Fails in this build, counted from 0 among those of a state.
+    pub(super) fails_at: Option<usize>,
     /// Is interrupted in this build, counted from 0 among the measured ones.
     pub(super) interrupted_at: Option<usize>,
     /// What looks find in every mount: files before, whether a build reads them.
@@ -44,6 +46,9 @@ pub(super) fn engine(quirks: Quirks) -> Scripted {
         count += 1;
         if quirks.interrupted_at == Some(count - 1) {
             return Err(BuildError::Interrupted);
+        }
+        if quirks.fails_at == Some(count - 1) {
+            return Err(BuildError::Client("failed by order".into()));
         }
         if let Output::ImageArchive(path) = &request.output {
             fs::write(path, "no archive")?;

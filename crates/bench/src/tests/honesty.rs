@@ -1,9 +1,10 @@
 //! Mistakes that people made by hand, and that must not become numbers.
 
 use super::engine::{Quirks, engine};
-use super::{AFTER, BEFORE, measure, options, order, reason, variants};
+use super::{AFTER, BEFORE, context, measure, options, order, reason, subject, variants};
 use crate::results::MountState;
 use crate::scenario::{Change, Scenario};
+use crate::session::{Bench, BenchError};
 use crate::subject::Options;
 
 #[test]
@@ -14,17 +15,17 @@ fn a_touched_lock_file_is_not_measured() {
         ..options(&[Scenario::Cold, Scenario::Dependencies], 3)
     };
     let results = measure(&builder, &variants(BEFORE, AFTER), &touched);
-    for (variant, line) in [(0, "line 3"), (1, "line 3")] {
-        let reason = reason(&results, Scenario::Dependencies, variant).unwrap();
-        assert!(
-            reason.contains(line) && reason.contains("came from the layer cache"),
-            "{reason}"
-        );
-    }
+    let said = reason(&results, Scenario::Dependencies, 0).unwrap();
+    assert!(
+        said.contains("line 3") && said.contains("came from the layer cache"),
+        "{said}"
+    );
+    let said = reason(&results, Scenario::Dependencies, 1).unwrap();
+    assert!(said.contains("`before` is not measured"), "{said}");
     let summary = results.summary.scenario(Scenario::Dependencies).unwrap();
     assert!(summary.comparison.is_none() && summary.mounts_saved.is_none());
     assert_eq!(summary.figures, [None, None]);
-    // It is not tried again and again: two cold builds, two warm ones.
+    // It is not tried again and again, nor is the other one: two cold builds, a look's and the one that failed.
     let builds = order(&builder);
     assert_eq!(
         builds
@@ -62,15 +63,19 @@ fn a_step_that_unexpectedly_stays_cached_is_not_measured() {
     let said = reason(&results, Scenario::Cold, 1).unwrap();
     assert!(said.contains("line 4") && said.contains("uv sync"), "{said}");
     let said = reason(&results, Scenario::Dependencies, 1).unwrap();
-    assert!(said.contains("no state to start from"), "{said}");
-    // The other variant is measured, and compared with nothing.
-    assert_eq!(reason(&results, Scenario::Dependencies, 0), None);
+    assert!(said.starts_with("the cold build of `after`"), "{said}");
+    assert_eq!(reason(&results, Scenario::Dependencies, 0), Some(said));
+    // The other variant's cold build is measured, and compared with nothing.
+    assert_eq!(reason(&results, Scenario::Cold, 0), None);
+    assert_eq!(
+        order(&builder),
+        ["images", "context", "0-0", "1-0", "-cachemount-1-0", "-cachemount-0-0"]
+    );
     assert!(results.summary.scenarios.iter().all(|s| s.comparison.is_none()));
 }
 
 #[test]
-fn a_warm_after_is_never_set_against_a_cold_before() {
-    // Before fails when dependencies change, after fails when it is cold.
+fn nothing_is_built_behind_a_cold_build_that_fails() {
     let builder = engine(Quirks {
         fails: Some(("uv sync", "-0-")),
         ..Quirks::default()
@@ -85,9 +90,15 @@ fn a_warm_after_is_never_set_against_a_cold_before() {
         said.contains("its build failed") && said.contains("exit code 7"),
         "{said}"
     );
-    assert!(reason(&results, Scenario::Dependencies, 0).is_some());
-    assert_eq!(reason(&results, Scenario::Cold, 1), None);
-    assert_eq!(reason(&results, Scenario::Dependencies, 1), None);
+    for (scenario, variant) in [
+        (Scenario::Cold, 1),
+        (Scenario::Dependencies, 0),
+        (Scenario::Dependencies, 1),
+    ] {
+        let said = reason(&results, scenario, variant).unwrap();
+        assert!(said.contains("`before`") && said.contains("exit code 7"), "{said}");
+    }
+    assert_eq!(order(&builder), ["images", "context", "0-0", "-cachemount-0-0"]);
     for summary in &results.summary.scenarios {
         assert!(summary.comparison.is_none());
         assert!(summary.mounts_saved.is_none());
@@ -166,5 +177,130 @@ fn a_scenario_that_does_not_apply_says_why() {
         (Scenario::System, "system packages"),
     ] {
         assert!(reason(&results, scenario, 0).unwrap().contains(part), "{scenario}");
+    }
+}
+
+#[test]
+fn a_path_that_is_no_file_of_the_context_is_refused_before_any_build() {
+    let context = context();
+    let absolute = context.path().join("main.py");
+    let subject = subject(context.path());
+    let variants = variants(BEFORE, AFTER);
+    let builder = engine(Quirks::default());
+    for path in [absolute.to_str().unwrap(), "../main.py", "none.py", ""] {
+        for change in [
+            Change::Content { path: path.into() },
+            Change::Touch { path: path.into() },
+        ] {
+            let given = Options {
+                changes: vec![(Scenario::Source, change)],
+                ..options(&[Scenario::Source], 1)
+            };
+            let error = Bench::start(&builder, &subject, &variants, &given).unwrap_err();
+            assert!(matches!(error, BenchError::Change { .. }), "{error}");
+            let text = error.to_string();
+            assert!(
+                text.starts_with(&format!("change `{path}` for the scenario `source`: ")),
+                "{text}"
+            );
+        }
+    }
+    let given = Options {
+        changes: vec![(Scenario::Unchanged, Change::Content { path: "main.py".into() })],
+        ..options(&[Scenario::Unchanged], 1)
+    };
+    let error = Bench::start(&builder, &subject, &variants, &given).unwrap_err();
+    assert!(
+        error.to_string().contains("nothing is changed in this scenario"),
+        "{error}"
+    );
+    assert!(order(&builder).is_empty());
+    let given = Options {
+        changes: vec![(
+            Scenario::Source,
+            Change::Content {
+                path: "./main.py".into(),
+            },
+        )],
+        ..options(&[Scenario::Source], 1)
+    };
+    let results = measure(&builder, &variants, &given);
+    assert_eq!(reason(&results, Scenario::Source, 0), None);
+}
+
+#[test]
+fn a_bad_repetition_leaves_the_pairs_before_it() {
+    let builder = engine(Quirks {
+        // Two cold builds, a look's, two pairs and the first of the third.
+        fails_at: Some(8),
+        ..Quirks::default()
+    });
+    let results = measure(
+        &builder,
+        &variants(BEFORE, AFTER),
+        &options(&[Scenario::Dependencies], 4),
+    );
+    let dependencies = results.scenario(Scenario::Dependencies).unwrap();
+    for outcome in &dependencies.outcomes {
+        let repetitions: Vec<_> = outcome.builds().unwrap().iter().map(|build| build.repetition).collect();
+        assert_eq!(repetitions, [0, 1]);
+    }
+    let summary = results.summary.scenario(Scenario::Dependencies).unwrap();
+    assert_eq!(summary.comparison.as_ref().unwrap().pairs.len(), 2);
+    let note = &results.notes[0];
+    assert!(
+        note.starts_with("dependencies: measured with fewer repetitions")
+            && note.contains("Repetition 3 of `after`")
+            && note.contains("failed by order"),
+        "{note}"
+    );
+    // Neither variant is built again.
+    let builds = order(&builder);
+    let of = |state: &str| builds.iter().filter(|word| *word == state).count();
+    assert_eq!((of("0-0"), of("1-0")), (4, 5));
+}
+
+#[test]
+fn there_are_no_more_repetitions_than_packages() {
+    let builder = engine(Quirks::default());
+    let results = measure(&builder, &variants(BEFORE, AFTER), &options(&[Scenario::System], 12));
+    let system = results.scenario(Scenario::System).unwrap();
+    // Ten packages, one of which the looks take.
+    for outcome in &system.outcomes {
+        assert_eq!(outcome.builds().unwrap().len(), 9);
+    }
+    assert_eq!(results.notes.len(), 1, "{:?}", results.notes);
+    assert!(results.notes[0].contains("there are 9 to add"), "{:?}", results.notes);
+}
+
+#[test]
+fn a_file_that_no_step_reads_is_not_measured() {
+    let given = |scenario, path: &str| Options {
+        changes: vec![(scenario, Change::Content { path: path.into() })],
+        ..options(&[scenario], 2)
+    };
+    let narrow = |text: &str| text.replace("COPY . .", "COPY main.py .");
+    let context = context();
+    fs_err::write(context.path().join("notes.md"), "x\n").unwrap();
+    let subject = subject(context.path());
+    for (scenario, path, part) in [
+        (Scenario::Source, "notes.md", "no step reads `notes.md`"),
+        (
+            Scenario::Dependencies,
+            "main.py",
+            "no step that installs the project's packages",
+        ),
+    ] {
+        let (variants, options) = (variants(&narrow(BEFORE), &narrow(AFTER)), given(scenario, path));
+        let builder = engine(Quirks::default());
+        let mut bench = Bench::start(&builder, &subject, &variants, &options).unwrap();
+        let results = bench.measure(String::new(), &mut crate::Silent).unwrap();
+        let said = reason(&results, scenario, 0).unwrap();
+        assert!(said.starts_with(part), "{said}");
+        drop(bench);
+        // Not a build more than the cold ones.
+        let builds = order(&builder);
+        let measured = builds.iter().filter(|word| ["0-0", "1-0"].contains(&word.as_str()));
+        assert_eq!(measured.count(), 2, "{builds:?}");
     }
 }
