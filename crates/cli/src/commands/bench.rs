@@ -41,7 +41,12 @@ pub fn run(options: &BenchArgs) -> Result<Outcome> {
         &variants[1].dockerfile,
     )];
     anstream::println!("{}", report::terminal(&results).trim_end());
-    if let Some(folder) = &options.measure.out {
+    if let Some(folder) = options
+        .measure
+        .out
+        .as_ref()
+        .filter(|_| any_build(&results) || !results.interrupted)
+    {
         measuring::write_reports(folder, &results)?;
         anstream::eprintln!(
             "wrote {} and {}",
@@ -78,4 +83,10 @@ pub fn measured(results: &Results) -> bool {
                 .iter()
                 .all(|outcome| matches!(outcome, Measured::Measured { .. }))
         })
+}
+
+/// Whether any build was measured, for a run that was interrupted.
+pub fn any_build(results: &Results) -> bool {
+    let outcomes = results.scenarios.iter().flat_map(|scenario| &scenario.outcomes);
+    outcomes.filter_map(Measured::builds).any(|builds| !builds.is_empty())
 }

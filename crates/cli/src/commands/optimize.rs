@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use cachemount_bench::report;
 use cachemount_buildkit::interrupt;
 
-use super::bench::measured;
+use super::bench::{any_build, measured};
 use crate::Outcome;
 use crate::args::OptimizeArgs;
 use crate::measuring;
@@ -43,6 +43,10 @@ pub fn run(options: &OptimizeArgs) -> Result<Outcome> {
     results.changes = vec![measuring::diff(&target.dockerfile, &target.before, &target.after)];
     results.derive();
     anstream::println!("{}", report::terminal(&results).trim_end());
+    if results.interrupted && !any_build(&results) {
+        // An earlier report is worth more than an empty one.
+        return Ok(Outcome::Unusable);
+    }
     measuring::write_reports(&folder, &results)?;
     anstream::eprintln!(
         "wrote {} and {}",
