@@ -17,6 +17,8 @@ pub struct Counts {
     pub both_refuse_file: usize,
     /// Shell texts that bash and we refuse.
     pub both_refuse_bash: usize,
+    /// Those of them that no other program is named for.
+    pub both_refuse_posix: usize,
     /// Shell texts that brush and we refuse.
     pub both_refuse_brush: usize,
     /// Shell texts that `SHELL` or a Windows image gives to some named program.
@@ -38,6 +40,7 @@ impl Counts {
         self.not_text += other.not_text;
         self.both_refuse_file += other.both_refuse_file;
         self.both_refuse_bash += other.both_refuse_bash;
+        self.both_refuse_posix += other.both_refuse_posix;
         self.both_refuse_brush += other.both_refuse_brush;
         self.other_shell += other.other_shell;
         self.commands += other.commands;
@@ -55,6 +58,7 @@ pub fn print(counts: &Counts, differences: &[Difference]) -> bool {
         ("  refused by us and parse-dockerfile", counts.both_refuse_file),
         ("shell texts for another program", counts.other_shell),
         ("shell texts refused by us and bash", counts.both_refuse_bash),
+        ("  of them for a POSIX shell", counts.both_refuse_posix),
         ("shell texts refused by us and brush", counts.both_refuse_brush),
         ("simple commands compared", counts.commands),
     ] {

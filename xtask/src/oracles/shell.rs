@@ -66,6 +66,12 @@ fn stage(from: &Statement, stages: &Stages) -> (String, String) {
     (name.to_owned(), inherited.unwrap_or_else(|| own.to_owned()))
 }
 
+/// Whether a program named by `SHELL`, empty for the default, is a POSIX shell.
+pub fn is_posix(program: &str) -> bool {
+    let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
+    matches!(name, "" | "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh")
+}
+
 /// Compares verdicts; where brush and we take the text, its commands too.
 pub fn compare(body: &Body, outcome: &mut Outcome) -> anyhow::Result<()> {
     let bytes = body.text.as_bytes();
@@ -99,8 +105,10 @@ pub fn compare(body: &Body, outcome: &mut Outcome) -> anyhow::Result<()> {
         let theirs = theirs.as_deref().unwrap_or(ACCEPTS).to_owned();
         differ(Kind::Bash, our_verdict.clone(), theirs, Vec::new());
     }
-    outcome.counts.both_refuse_bash += usize::from(theirs.is_some() && ours.is_err());
-    outcome.counts.other_shell += usize::from(!body.shell.is_empty());
+    let both_refuse = theirs.is_some() && ours.is_err();
+    outcome.counts.both_refuse_bash += usize::from(both_refuse);
+    outcome.counts.both_refuse_posix += usize::from(both_refuse && is_posix(&body.shell));
+    outcome.counts.other_shell += usize::from(!is_posix(&body.shell));
     let commands = brush::commands(&body.text);
     match (&ours, commands) {
         (Ok(list), Ok(theirs)) => {

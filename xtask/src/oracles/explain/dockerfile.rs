@@ -33,4 +33,14 @@ pub static EXPLANATIONS: &[Explanation] = &[
         example: "FROM a\nHEALTHCHECK\n",
         matches: |it| it.only_ours() && it.theirs == "expected CMD or NONE",
     },
+    Explanation {
+        kinds: &[Kind::RunText],
+        whose: Whose::Theirs,
+        text: "a flag ends at the first blank even inside a quote; to BuildKit a quote goes on, to the end if need be",
+        example: "FROM a\nRUN --mount=target=/b' c d\n",
+        matches: |it| {
+            let command = |run: &str| run.lines().filter(|line| !line.starts_with("--")).collect::<String>();
+            it.text.contains(['\'', '"']) && command(&it.theirs).ends_with(&command(&it.ours))
+        },
+    },
 ];

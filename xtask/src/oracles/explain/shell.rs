@@ -2,6 +2,7 @@
 
 use super::{Explanation, Whose};
 use crate::oracles::difference::Kind;
+use crate::oracles::shell::is_posix;
 
 const VERDICTS: &[Kind] = &[Kind::Bash, Kind::Brush];
 
@@ -11,10 +12,7 @@ pub static EXPLANATIONS: &[Explanation] = &[
         whose: Whose::Nobody,
         text: "the text is for PowerShell, cmd or another program that is no POSIX shell; the rules never look at it",
         example: "FROM a\nSHELL [\"pwsh\", \"-Command\"]\nRUN echo ${X:-{}\n",
-        matches: |it| {
-            let program = it.shell.rsplit(['/', '\\']).next().unwrap_or_default();
-            !matches!(program, "" | "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh")
-        },
+        matches: |it| !is_posix(&it.shell),
     },
     // We refuse a script that is right: the step is left alone.
     Explanation {
@@ -83,9 +81,8 @@ pub static EXPLANATIONS: &[Explanation] = &[
         example: "FROM a\nRUN a && in b\n",
         matches: |it| {
             it.only_ours()
-                && ["`in'", "`]]'", " in ‸", " ]] ‸"]
-                    .iter()
-                    .any(|word| it.theirs.contains(word))
+                && (["`in'", "`]]'"].iter().any(|word| it.theirs.contains(word))
+                    || matches!(word_before_mark(&it.theirs), Some("in" | "]]")))
         },
     },
     Explanation {
@@ -94,7 +91,9 @@ pub static EXPLANATIONS: &[Explanation] = &[
         text: "`!` behind `|` is a word to us, out of place to the others",
         example: "FROM a\nRUN a | ! b\n",
         matches: |it| {
-            it.only_ours() && it.text.contains('|') && ["`!'", "! ‸"].iter().any(|part| it.theirs.contains(part))
+            it.only_ours()
+                && it.text.contains('|')
+                && (it.theirs.contains("`!'") || word_before_mark(&it.theirs) == Some("!"))
         },
     },
     Explanation {
@@ -115,7 +114,7 @@ pub static EXPLANATIONS: &[Explanation] = &[
             let open = ["matching", "unterminated", "has no end", "syntax error"];
             it.only_ours()
                 && open.iter().any(|part| it.theirs.contains(part))
-                && expansion_with(&it.text, &["$(", "\"", "`", "$'"])
+                && expansion_with(&it.text, &["$(", "<(", "\"", "`", "$'"])
         },
     },
     Explanation {
@@ -158,10 +157,11 @@ pub static EXPLANATIONS: &[Explanation] = &[
         text: "brush sees a reserved word behind an assignment, where a word is a command's name",
         example: "FROM a\nRUN a=b if\n",
         matches: |it| {
+            let words: Vec<_> = it.text.split_whitespace().collect();
             it.only_ours()
-                && ["if", "for", "while", "case", "do"]
-                    .iter()
-                    .any(|word| it.theirs.contains(&format!(" {word}‸")) || it.theirs.contains(&format!(" {word} ‸")))
+                && words
+                    .windows(2)
+                    .any(|pair| pair[0].contains('=') && RESERVED.contains(&pair[1]))
         },
     },
     Explanation {
@@ -174,6 +174,17 @@ pub static EXPLANATIONS: &[Explanation] = &[
                 && ["!&", "! else", "! fi", "! done"]
                     .iter()
                     .any(|part| it.text.contains(part))
+        },
+    },
+    Explanation {
+        kinds: &[Kind::Brush],
+        whose: Whose::Theirs,
+        text: "brush wants the end of a `{` behind `$$`, and of a `$[`; to bash these are text",
+        example: "FROM a\nRUN a $${B\n",
+        matches: |it| {
+            it.only_ours()
+                && it.theirs.contains("unterminated")
+                && ["$${", "$["].iter().any(|part| it.text.contains(part))
         },
     },
     // Both take it and see other commands.
@@ -221,6 +232,17 @@ pub static EXPLANATIONS: &[Explanation] = &[
         matches: |it| it.text.contains("|&") && it.theirs.contains("[>&1]"),
     },
 ];
+
+const RESERVED: &[&str] = &[
+    "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac",
+];
+
+/// The word before the place of brush's error.
+fn word_before_mark(message: &str) -> Option<&str> {
+    let before = message.split_once('‸')?.0.trim_end();
+    // Tabs come escaped.
+    before.trim_end_matches("\\t").split_whitespace().last()
+}
 
 /// Whether a `${…}`, up to its first `}`, holds one of these.
 fn expansion_with(text: &str, parts: &[&str]) -> bool {
