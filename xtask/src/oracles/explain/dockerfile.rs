@@ -43,4 +43,12 @@ pub static EXPLANATIONS: &[Explanation] = &[
             it.text.contains(['\'', '"']) && command(&it.theirs).ends_with(&command(&it.ours))
         },
     },
+    Explanation {
+        kinds: &[Kind::RunText],
+        whose: Whose::Theirs,
+        text: "a here-document whose name is quoted by a backslash alone is taken as expanded; to the shell any quoting \
+               turns expansion off",
+        example: "FROM a\nRUN <<E\\'F\nx\nE'F\n",
+        matches: |it| it.text.contains("<<") && it.ours.replace("expanded: false", "expanded: true") == it.theirs,
+    },
 ];

@@ -36,23 +36,6 @@ pub static EXPLANATIONS: &[Explanation] = &[
     Explanation {
         kinds: VERDICTS,
         whose: Whose::OurLimit,
-        text: "we refuse a redirection behind the body of a function",
-        example: "FROM a\nRUN f() { a; } >b\n",
-        matches: |it| {
-            let place = it
-                .ours
-                .strip_prefix("an operator is out of place at `")
-                .unwrap_or_default();
-            it.only_theirs()
-                && place
-                    .trim_start_matches(|char: char| char.is_ascii_digit())
-                    .starts_with(['<', '>'])
-                && it.text.contains('(')
-        },
-    },
-    Explanation {
-        kinds: VERDICTS,
-        whose: Whose::OurLimit,
         text: "we refuse `function NAME ( … )`, whose body is a subshell, which only bash has",
         example: "FROM a\nRUN function f ( cd / )\n",
         matches: |it| {
