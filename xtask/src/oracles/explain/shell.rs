@@ -174,9 +174,8 @@ pub static EXPLANATIONS: &[Explanation] = &[
     Explanation {
         kinds: &[Kind::Commands],
         whose: Whose::OurLimit,
-        text: "we keep arrays, `[[ … ]]`, case patterns and redirections of compound commands as they are, and do not \
-               look for commands inside them",
-        example: "FROM a\nRUN if [[ $(id -u) == 0 ]]; then a; fi\n",
+        text: "we keep case patterns as they are, and do not look for commands inside them",
+        example: "FROM a\nRUN case x in $(id -u)) a;; esac\n",
         matches: |it| !it.hidden.is_empty(),
     },
     Explanation {
