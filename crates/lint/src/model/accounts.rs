@@ -183,11 +183,7 @@ impl Accounts {
         let Some(name) = options.operand(0) else { return };
         let uid = options.id(&["-u", "--uid"]);
         let gid = match options.value(&["-g", "--gid"]) {
-            Some(word) => word
-                .value
-                .as_deref()
-                .and_then(|group| self.group(group))
-                .map(|id| id.with_arg(word.arg.clone())),
+            Some(word) => self.group_of(word),
             None if options.has(&["-N", "--no-user-group"]) => Some(Id::literal(100)),
             None => uid.clone().filter(|id| !self.group_id_taken(id.value)),
         };
@@ -242,11 +238,7 @@ impl Accounts {
             &["--ingroup", "--gid", "-g"]
         };
         let gid = match options.value(group_flags) {
-            Some(word) => word
-                .value
-                .as_deref()
-                .and_then(|group| self.group(group))
-                .map(|id| id.with_arg(word.arg.clone())),
+            Some(word) => self.group_of(word),
             // Debian's system users belong to nogroup unless `--group` makes them one.
             None if system && !options.has(&["--group"]) => (!busybox).then(|| Id::literal(65534)),
             None => uid.clone().filter(|id| !self.group_id_taken(id.value)),
@@ -290,11 +282,7 @@ impl Accounts {
             account.uid = options.id(&["-u", "--uid"]);
         }
         if let Some(word) = options.value(&["-g", "--gid"]) {
-            account.gid = word
-                .value
-                .as_deref()
-                .and_then(|group| self.group(group))
-                .map(|id| id.with_arg(word.arg.clone()));
+            account.gid = self.group_of(word);
         }
         if let Some(word) = options.value(&["-d", "--home"]) {
             account.home.clone_from(&word.value);
@@ -307,6 +295,12 @@ impl Accounts {
             }
         }
         self.add(account);
+    }
+
+    /// The group that an option names, and the build argument that its number comes from.
+    fn group_of(&self, word: &WordFact) -> Option<Id> {
+        let id = self.group(word.value.as_deref()?)?;
+        Some(id.with_arg(word.arg.clone()))
     }
 
     fn group_id_taken(&self, id: u32) -> bool {

@@ -13,7 +13,7 @@ mod wiped_mount;
 
 use crate::finding::Finding;
 use crate::model::Model;
-use crate::plan::Step;
+use crate::plan::{DirPlan, Step, ToolPlan};
 
 /// A rule.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,16 @@ pub struct Context<'m> {
     pub model: &'m Model<'m>,
     /// The plans of its steps.
     pub steps: &'m [Step<'m>],
+}
+
+impl<'m> Context<'m> {
+    /// Every directory of every tool of every step.
+    fn dirs(&self) -> impl Iterator<Item = (&'m Step<'m>, &'m ToolPlan<'m>, &'m DirPlan<'m>)> {
+        self.steps
+            .iter()
+            .flat_map(|step| step.tools.iter().map(move |plan| (step, plan)))
+            .flat_map(|(step, plan)| plan.dirs.iter().map(move |dir| (step, plan, dir)))
+    }
 }
 
 /// All rules, in the order in which they are documented.

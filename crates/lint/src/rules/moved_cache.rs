@@ -44,54 +44,50 @@ pub(super) const RULE: Rule = Rule {
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let model = context.model;
     let mut findings = Vec::new();
-    for step in context.steps {
+    for (step, plan, dir) in context.dirs() {
         let instruction = model.instructions[step.run.instruction];
-        for plan in &step.tools {
-            for dir in &plan.dirs {
-                let (DirState::Missing(safety), Some(place)) = (&dir.state, &dir.place) else {
-                    continue;
-                };
-                let Some(default) = default_path(step.run, dir.cache) else {
-                    continue;
-                };
-                if default == place.path {
-                    continue;
-                }
-                let Some(mount) = step
-                    .run
-                    .mounts
-                    .iter()
-                    .find(|mount| mount.kind == "cache" && mount.target.as_deref() == Some(&default))
-                else {
-                    continue;
-                };
-                let Some(target) = mount.option(&["target", "dst", "destination"]) else {
-                    continue;
-                };
-                let moved_by = place.moved_by.clone().unwrap_or_else(|| "the user's home".to_owned());
-                findings.push(Finding {
-                    rule: RULE.id,
-                    severity: Severity::Warning,
-                    message: format!("{} does not cache in `{default}` in this step", plan.tool.name),
-                    span: instruction.source(target.span),
-                    label: "this mount stays empty".to_owned(),
-                    related: Vec::new(),
-                    notes: vec![format!("{moved_by} puts the cache at `{}`", place.path)],
-                    help: None,
-                    fix: Some(Fix {
-                        title: format!("mount `{}`", place.path),
-                        edits: vec![Edit::replace(
-                            instruction.source(target.span),
-                            format!("{}={}", target.key, place.path),
-                        )],
-                        safety: (*safety).max(Safety::Safe),
-                        touches: vec![step.run.instruction],
-                        new_stage_before: None,
-                    }),
-                    instruction: step.run.instruction,
-                });
-            }
+        let (DirState::Missing(safety), Some(place)) = (&dir.state, &dir.place) else {
+            continue;
+        };
+        let Some(default) = default_path(step.run, dir.cache) else {
+            continue;
+        };
+        if default == place.path {
+            continue;
         }
+        let Some(mount) = step
+            .run
+            .mounts
+            .iter()
+            .find(|mount| mount.kind == "cache" && mount.target.as_deref() == Some(&default))
+        else {
+            continue;
+        };
+        let Some(target) = mount.option(&["target", "dst", "destination"]) else {
+            continue;
+        };
+        let moved_by = place.moved_by.clone().unwrap_or_else(|| "the user's home".to_owned());
+        findings.push(Finding {
+            rule: RULE.id,
+            severity: Severity::Warning,
+            message: format!("{} does not cache in `{default}` in this step", plan.tool.name),
+            span: instruction.source(target.span),
+            label: "this mount stays empty".to_owned(),
+            related: Vec::new(),
+            notes: vec![format!("{moved_by} puts the cache at `{}`", place.path)],
+            help: None,
+            fix: Some(Fix {
+                title: format!("mount `{}`", place.path),
+                edits: vec![Edit::replace(
+                    instruction.source(target.span),
+                    format!("{}={}", target.key, place.path),
+                )],
+                safety: (*safety).max(Safety::Safe),
+                touches: vec![step.run.instruction],
+                new_stage_before: None,
+            }),
+            instruction: step.run.instruction,
+        });
     }
     findings
 }

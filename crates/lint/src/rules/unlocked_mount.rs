@@ -49,48 +49,44 @@ pub(super) const RULE: Rule = Rule {
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let model = context.model;
     let mut findings = Vec::new();
-    for step in context.steps {
+    let mut seen = Vec::new();
+    for (step, plan, dir) in context.dirs() {
         let instruction = model.instructions[step.run.instruction];
-        let mut seen = Vec::new();
-        for plan in &step.tools {
-            for dir in &plan.dirs {
-                let DirState::Mounted(index) = dir.state else { continue };
-                let mount = &step.run.mounts[index];
-                let bears = dir.cache.sharing != Sharing::Locked
-                    || matches!(mount.sharing.as_deref(), Some("locked" | "private"));
-                if bears || mount.kind != "cache" || seen.contains(&index) {
-                    continue;
-                }
-                seen.push(index);
-                let edit = match mount.option(&["sharing"]) {
-                    Some(option) => Edit::replace(instruction.source(option.span), "sharing=locked"),
-                    None => {
-                        let Some(last) = mount.options.iter().max_by_key(|option| option.span.end) else {
-                            continue;
-                        };
-                        Edit::insert(instruction.source(last.span).end, ",sharing=locked")
-                    }
-                };
-                findings.push(Finding {
-                    rule: RULE.id,
-                    severity: Severity::Warning,
-                    message: format!("the cache mount of {} is not locked", plan.tool.name),
-                    span: mount.span,
-                    label: "another stage may use it at the same time".to_owned(),
-                    related: Vec::new(),
-                    notes: vec![dir.cache.why.clone()],
-                    help: None,
-                    fix: Some(Fix {
-                        title: "lock the mount".to_owned(),
-                        edits: vec![edit],
-                        safety: Safety::Safe,
-                        touches: vec![step.run.instruction],
-                        new_stage_before: None,
-                    }),
-                    instruction: step.run.instruction,
-                });
-            }
+        let DirState::Mounted(index) = dir.state else { continue };
+        let mount = &step.run.mounts[index];
+        let bears =
+            dir.cache.sharing != Sharing::Locked || matches!(mount.sharing.as_deref(), Some("locked" | "private"));
+        if bears || mount.kind != "cache" || seen.contains(&(step.run.instruction, index)) {
+            continue;
         }
+        seen.push((step.run.instruction, index));
+        let edit = match mount.option(&["sharing"]) {
+            Some(option) => Edit::replace(instruction.source(option.span), "sharing=locked"),
+            None => {
+                let Some(last) = mount.options.iter().max_by_key(|option| option.span.end) else {
+                    continue;
+                };
+                Edit::insert(instruction.source(last.span).end, ",sharing=locked")
+            }
+        };
+        findings.push(Finding {
+            rule: RULE.id,
+            severity: Severity::Warning,
+            message: format!("the cache mount of {} is not locked", plan.tool.name),
+            span: mount.span,
+            label: "another stage may use it at the same time".to_owned(),
+            related: Vec::new(),
+            notes: vec![dir.cache.why.clone()],
+            help: None,
+            fix: Some(Fix {
+                title: "lock the mount".to_owned(),
+                edits: vec![edit],
+                safety: Safety::Safe,
+                touches: vec![step.run.instruction],
+                new_stage_before: None,
+            }),
+            instruction: step.run.instruction,
+        });
     }
     findings
 }
