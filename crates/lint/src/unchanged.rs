@@ -6,7 +6,7 @@
 use cachemount_syntax::{Dockerfile, Keyword, Span};
 
 use crate::edit::{Edit, Fix};
-use crate::model::{Fact, Model, Run};
+use crate::model::{Fact, Model};
 
 /// What was not meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +120,7 @@ fn touched(
     if others(old) != others(new) || new.statement.flags.len() != old_mounts + added {
         return Err(Violation::Flags(index));
     }
-    let (Some(old_run), Some(new_run)) = (run(before, index), run(after, other)) else {
+    let (Some(old_run), Some(new_run)) = (before.run_at(index), after.run_at(other)) else {
         return Err(Violation::Changed(index));
     };
     let deleted = |span: Span| {
@@ -185,11 +185,4 @@ fn tokens(fact: &Fact) -> Vec<Span> {
         }
     }
     spans
-}
-
-fn run<'m>(model: &'m Model<'_>, instruction: usize) -> Option<&'m Run> {
-    model
-        .runs()
-        .map(|(_, run)| run)
-        .find(|run| run.instruction == instruction)
 }

@@ -103,6 +103,16 @@ impl<'a> Model<'a> {
         self.stages[stage].from + 1..next
     }
 
+    /// The `RUN` that is this instruction.
+    #[must_use]
+    pub fn run_at(&self, instruction: usize) -> Option<&Run> {
+        let stage = self
+            .stages
+            .partition_point(|stage| stage.from < instruction)
+            .checked_sub(1)?;
+        self.stages[stage].runs().find(|run| run.instruction == instruction)
+    }
+
     /// Every `RUN` with its stage.
     pub fn runs(&self) -> impl Iterator<Item = (usize, &Run)> {
         self.stages

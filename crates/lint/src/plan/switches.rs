@@ -289,20 +289,17 @@ fn taken_care_of(model: &Model<'_>, stage: usize, run: &Run, file: &str) -> bool
             return true;
         }
         // By a pattern: `rm -f /etc/apt/apt.conf.d/docker-*`.
-        model
-            .runs()
-            .filter(|(_, other)| other.instruction == index)
-            .any(|(_, other)| {
-                other.script.facts().iter().any(|fact| {
-                    matches!(
-                        fact.name().as_deref(),
-                        Some("rm" | "mv" | "sed" | "find" | "truncate" | "chmod")
-                    ) && fact.words.iter().skip(1).any(|word| {
-                        word.value.as_deref().is_some_and(|value| value.contains('/'))
-                            && word_relation(other, fact, word, file) != Relation::Apart
-                    })
+        model.run_at(index).is_some_and(|other| {
+            other.script.facts().iter().any(|fact| {
+                matches!(
+                    fact.name().as_deref(),
+                    Some("rm" | "mv" | "sed" | "find" | "truncate" | "chmod")
+                ) && fact.words.iter().skip(1).any(|word| {
+                    word.value.as_deref().is_some_and(|value| value.contains('/'))
+                        && word_relation(other, fact, word, file) != Relation::Apart
                 })
             })
+        })
     })
 }
 
@@ -312,18 +309,16 @@ fn kept_by_configuration(model: &Model<'_>, stage: usize, run: &Run, tool: &Tool
     if run.script.facts()[usage].words.iter().any(|word| said(&word.literal)) {
         return true;
     }
-    earlier(model, stage, run).any(
-        |index| match model.runs().find(|(_, other)| other.instruction == index) {
-            Some((_, other)) => other.script.facts().iter().any(|fact| {
-                let own = tool
-                    .commands
-                    .iter()
-                    .any(|command| command.matches(&fact.values(), true));
-                !own && fact.words.iter().any(|word| said(&word.literal))
-            }),
-            None => said(&String::from_utf8_lossy(model.instructions[index].text.bytes())),
-        },
-    )
+    earlier(model, stage, run).any(|index| match model.run_at(index) {
+        Some(other) => other.script.facts().iter().any(|fact| {
+            let own = tool
+                .commands
+                .iter()
+                .any(|command| command.matches(&fact.values(), true));
+            !own && fact.words.iter().any(|word| said(&word.literal))
+        }),
+        None => said(&String::from_utf8_lossy(model.instructions[index].text.bytes())),
+    })
 }
 
 /// The instructions of the stage and those it is built from, up to and with this step.
