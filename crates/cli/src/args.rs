@@ -6,7 +6,13 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Finds, fixes and proves `BuildKit` cache mounts.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, arg_required_else_help = true, args_override_self = true)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    args_override_self = true
+)]
 pub struct Args {
     /// When to use colour.
     #[arg(long, value_enum, default_value_t, global = true, value_name = "WHEN")]
