@@ -60,10 +60,6 @@ pub struct Fact {
     pub moved: bool,
     /// The words of the loops around it, by variable.
     pub loops: Vec<(String, Vec<Option<String>>)>,
-    /// It stands in `$( … )`.
-    pub substitution: bool,
-    /// Something is redirected.
-    pub redirected: bool,
     /// It stands alone in the JSON form.
     pub exec: bool,
 }
@@ -231,7 +227,6 @@ impl Reader<'_> {
             let script = call.script;
             let mut fact = self.fact(&call, site.simple.span, Some(&site.inside), &variables);
             fact.exports.clone_from(&exports);
-            fact.redirected = !site.simple.redirects.is_empty();
             fact.assignment_spans = site
                 .simple
                 .assignments
@@ -381,8 +376,6 @@ impl Reader<'_> {
                         .collect()
                 })
                 .unwrap_or_default(),
-            substitution: inside.is_some_and(|inside| inside.substitution),
-            redirected: false,
             exec: false,
         }
     }

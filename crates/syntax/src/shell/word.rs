@@ -76,12 +76,6 @@ impl Word {
         Some(value)
     }
 
-    /// Whether it begins with an unquoted `~`.
-    #[must_use]
-    pub fn tilde(&self) -> bool {
-        matches!(self.parts.first(), Some(Part::Literal { text, quoted: false }) if text.starts_with('~'))
-    }
-
     /// The command lists inside it.
     pub fn substitutions(&self) -> impl Iterator<Item = &List> {
         self.parts.iter().filter_map(|part| match part {
